@@ -1,0 +1,57 @@
+# Every target sets up what it needs in .venv; nothing else has to be installed first but
+# Python 3.11 or later with venv, and a C compiler with Python's headers (for pytricia).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+
+.PHONY: demo run test lint format bench clean help
+
+help:
+	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
+	@echo "make run     the relay with conf/fluent-eql.yaml"
+	@echo "make test    the tests"
+	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make bench   CPU time per record, beside plain relays"
+	@echo "make clean   remove .venv and caches"
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "fluent-eql needs Python 3.11 or later; '$(PYTHON)' is not that." >&2; \
+	  echo "Install it, or name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "fluent-eql needs Python's venv module (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || { \
+	  echo "fluent-eql needs a C compiler for pytricia (Debian, Ubuntu: apt install gcc python3-dev)." >&2; exit 1; }
+	@$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || { \
+	  echo "fluent-eql needs Python's C headers for pytricia (Debian, Ubuntu: apt install python3-dev)." >&2; exit 1; }
+	@echo "setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+run: $(READY)
+	@$(BIN)/fluent-eql run --config conf/fluent-eql.yaml
+
+test: $(READY)
+	$(BIN)/pytest -n $(JOBS) -q
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/python -m fluent_pipeline.bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,169 @@
+"""The relay: all its parts, made from a configuration, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Iterator
+
+from fluent_eql.api import Metric
+from fluent_pipeline.config import (
+    Config,
+    FileOutputConfig,
+    ForwardOutputConfig,
+    OutputConfig,
+)
+from fluent_pipeline.engine import Engine, Stage
+from fluent_pipeline.monitor.server import MonitorServer
+from fluent_pipeline.net.budget import Budget
+from fluent_pipeline.net.driver import Driver
+from fluent_pipeline.net.listener import ForwardListener
+from fluent_pipeline.net.router import Output, Router
+from fluent_pipeline.net.upstream import ForwardOutput
+from fluent_pipeline.net.writers import AppendToFile, LineOutput, write_to_stdout
+from fluent_pipeline.protocol.limits import Limits
+
+log = logging.getLogger(__name__)
+
+
+class Relay:
+    """A configured relay.
+
+    Making one compiles the rules and opens nothing: a wrong configuration is a ConfigError here.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._budget = Budget(config.service.mem_buf_limit)
+        self._engine = Engine(
+            stages_of(config),
+            _widest_limits(config),
+            on_problem=lambda text: log.warning("%s", text),
+            on_alert=_log_alert,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set, then deliver what is held and in flight.
+
+        Raises OSError where an address cannot be had.
+        """
+        router = Router([_output(output) for output in self._config.outputs])
+        driver = Driver(self._engine, router)
+        listeners = [
+            ForwardListener(item.options, item.alias, driver, self._budget)
+            for item in self._config.inputs
+        ]
+        monitor = self._monitor(router, listeners)
+        for output in router.outputs:
+            output.start()
+        try:
+            for listener in listeners:
+                await listener.start()
+            if monitor is not None:
+                await monitor.start()
+            await stop.wait()
+            log.info("stopping: deciding what is held and delivering what is in flight")
+        finally:
+            await self._stop(listeners, driver, router, monitor)
+
+    async def _stop(
+        self,
+        listeners: list[ForwardListener],
+        driver: Driver,
+        router: Router,
+        monitor: MonitorServer | None,
+    ) -> None:
+        for listener in listeners:
+            await listener.stop()
+        driver.flush()
+        grace = self._config.service.grace / 10**9
+        await asyncio.gather(*(output.stop(grace) for output in router.outputs))
+        for listener in listeners:
+            listener.close()
+        if monitor is not None:
+            await monitor.stop()
+
+    def _monitor(self, router: Router, listeners: list[ForwardListener]) -> MonitorServer | None:
+        service = self._config.service
+        if not service.http_server:
+            return None
+        return MonitorServer(
+            service.http_listen,
+            service.http_port,
+            troubles=lambda: self._troubles(router),
+            sample=lambda: self._sample(router, listeners),
+        )
+
+    def _troubles(self, router: Router) -> Iterator[str]:
+        for output in router.outputs:
+            if output.trouble is not None:
+                yield f"{output.name}: {output.trouble}"
+        if self._budget.full:
+            yield f"mem_buf_limit: {self._budget.used} bytes wait for delivery; not reading"
+
+    def _sample(self, router: Router, listeners: list[ForwardListener]) -> Iterator[Metric]:
+        for listener in listeners:
+            yield from listener.metrics()
+        for stage in self._engine.stages:
+            yield from stage.filter.metrics()
+        for output in router.outputs:
+            yield from output.metrics()
+        counts = self._engine.counts
+        for name, help, value in (
+            ("frames_held", "Frames held by a filter", counts.frames_held),
+            ("frames_changed", "Frames changed by a filter", counts.frames_changed),
+            ("bad_entries", "Entries passed on that are no records", counts.bad_entries),
+            ("problems", "Records that a filter could not read", counts.problems),
+            ("frames_unrouted", "Frames that no output takes", router.unrouted),
+        ):
+            yield Metric(f"fluent_eql_{name}_total", help, "counter", value)
+        yield Metric("fluent_eql_held_events", "Events waiting", "gauge", self._engine.held)
+        yield Metric(
+            "fluent_eql_in_flight_bytes", "Bytes not delivered yet", "gauge", self._budget.used
+        )
+
+
+async def serve(relay: Relay) -> None:
+    """Run a relay until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await relay.run(stop)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError):
+                loop.remove_signal_handler(number)
+
+
+def stages_of(config: Config) -> list[Stage]:
+    """Make the configured filters. Raises ConfigError."""
+    return [
+        Stage(item.alias, item.make(), item.match.accepts, item.tag_prefix)
+        for item in config.filters
+    ]
+
+
+def _output(output: OutputConfig) -> Output:
+    matches, options = output.match.accepts, output.options
+    if isinstance(options, ForwardOutputConfig):
+        return ForwardOutput(options, output.alias, matches)
+    if isinstance(options, FileOutputConfig):
+        return LineOutput(output.alias, matches, AppendToFile(options.path, options.file))
+    return LineOutput(output.alias, matches, write_to_stdout)
+
+
+def _widest_limits(config: Config) -> Limits:
+    inputs = [item.options for item in config.inputs]
+    return Limits(
+        inflated=max((item.decompressed_size_limit for item in inputs), default=Limits().inflated)
+    )
+
+
+def _log_alert(alert: dict[str, object]) -> None:
+    rule = alert["rule"]
+    name = rule["name"] if isinstance(rule, dict) else rule
+    log.info("alert %s: %s%s", alert["id"], name, " (late)" if alert.get("late") else "")

@@ -1,0 +1,1 @@
+"""Synthetic streams and a load generator; the streams serve the tests and the examples, too."""

@@ -1,0 +1,44 @@
+"""The command line: ``fluent-eql COMMAND``.
+
+Exit codes: 0 all went well; 1 a rule, a configuration or an input is wrong; 2 the command line
+itself is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from fluent_eql.errors import FluentEqlError
+from fluent_pipeline.cli import check, exec_filter, replay, rules, run
+from fluent_pipeline.errors import FluentPipelineError
+
+COMMANDS = (run, replay, check, exec_filter, rules)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.execute(options)
+        return code
+    except (FluentEqlError, FluentPipelineError, OSError) as error:
+        print(f"fluent-eql: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, as argparse knows it."""
+    top = argparse.ArgumentParser(
+        prog="fluent-eql",
+        description="Run EQL detection rules on a Fluent pipeline.",
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {version('fluent-eql')}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return top

@@ -1,0 +1,75 @@
+"""``fluent-eql check``: are configurations and rules right?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from fluent_eql.errors import FluentEqlError
+from fluent_eql.filter import EqlFilter
+from fluent_eql.rules import Rule, load_rules
+from fluent_pipeline.config import Config, load_config
+from fluent_pipeline.errors import FluentPipelineError
+
+YAML_ENDINGS = (".yaml", ".yml")
+
+
+def add_to(commands: Any) -> None:
+    command = commands.add_parser(
+        "check",
+        help="check configurations and rules",
+        description="Check configuration files (*.yaml) and rule files or folders (*.toml). "
+        "Errors name file, line and column.",
+    )
+    command.add_argument("paths", metavar="FILE", type=Path, nargs="+")
+    command.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print one line for each path; 1 where any is wrong."""
+    code = 0
+    for path in options.paths:
+        try:
+            found = _configuration(path) if path.suffix in YAML_ENDINGS else _rules(path)
+            print(f"{path}: ok ({found})")
+        except (FluentEqlError, FluentPipelineError) as error:
+            print(error, file=sys.stderr)
+            code = 1
+    return code
+
+
+def _configuration(path: Path) -> str:
+    config = load_config(path)
+    for note in config.notes:
+        print(f"{path}: {note}")
+    rules = 0
+    for item in config.filters:
+        made = item.make()
+        if isinstance(made, EqlFilter):
+            rules += len(made.rules)
+            _warn(made.rules)
+    return ", ".join([*_counts(config), _counted(rules, "rule")])
+
+
+def _counts(config: Config) -> list[str]:
+    parts = ("input", config.inputs), ("filter", config.filters), ("output", config.outputs)
+    return [_counted(len(items), name) for name, items in parts]
+
+
+def _rules(path: Path) -> str:
+    found = load_rules([path])
+    _warn(found.rules)
+    skipped = f", {len(found.skipped)} skipped" if found.skipped else ""
+    return _counted(len(found.rules), "rule") + skipped
+
+
+def _warn(rules: list[Rule] | tuple[Rule, ...]) -> None:
+    for rule in rules:
+        for warning in rule.query.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"

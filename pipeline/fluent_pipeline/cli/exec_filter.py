@@ -1,0 +1,224 @@
+"""``fluent-eql filter``: records on stdin and stdout, for Fluentd's ``exec_filter``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgpack
+
+from fluent_eql.api import Drop, Outcome, Replace
+from fluent_eql.event import Event, decode_record, encode_value, text_of
+from fluent_eql.filter import EqlFilter
+from fluent_pipeline.cli.common import add_rules_option, duration_option, eql_filter
+from fluent_pipeline.ndjson import to_line
+
+READ_SIZE = 65_536
+READS_AHEAD = 16
+
+
+def add_to(commands: Any) -> None:
+    command = commands.add_parser(
+        "filter",
+        help="filter records from stdin to stdout, for Fluentd's exec_filter",
+        description="Read records from stdin, one JSON object a line or one msgpack map after "
+        "another, and write them to stdout, the ones that complete a rule enriched.",
+    )
+    add_rules_option(command)
+    command.add_argument(
+        "--format", choices=("json", "msgpack"), default="json", help="of input and output"
+    )
+    command.add_argument(
+        "--reorder-window",
+        metavar="DURATION",
+        type=duration_option,
+        default=2 * 10**9,
+        help="how long a record that could complete a sequence waits (default: 2s)",
+    )
+    command.add_argument(
+        "--tag-key",
+        metavar="KEY",
+        help="the record's key that holds its tag; late alerts have the alert tag there",
+    )
+    command.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Filter until the end of the input. Raises RuleErrors."""
+    detector = eql_filter(options.rules, reorder_window=options.reorder_window)
+    codec: Codec = JsonLines() if options.format == "json" else MsgpackMaps()
+    session = Session(detector, codec, options.tag_key)
+    source = _Stdin()
+    while (data := source.next(session.seconds_to_deadline())) is not None:
+        _write_all(session.take(data, time.monotonic_ns(), time.time_ns()))
+    _write_all(session.finish(time.monotonic_ns(), time.time_ns()))
+    return 0
+
+
+class Codec(Protocol):
+    """Records in and out of bytes. A record is given as it came and as a raw msgpack map."""
+
+    def receive(self, data: bytes, *, last: bool = False) -> list[tuple[bytes, bytes | None]]:
+        """The records that are whole with this data: as they came, and as a map or None."""
+
+    def encode(self, raw: bytes) -> bytes:
+        """A raw msgpack map in the codec's own form."""
+
+
+class JsonLines:
+    """One JSON object a line."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def receive(self, data: bytes, *, last: bool = False) -> list[tuple[bytes, bytes | None]]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if last and self._rest:
+            lines, self._rest = [*lines, self._rest], b""
+        return [(line + b"\n", self._map_of(line)) for line in lines if line.strip()]
+
+    def encode(self, raw: bytes) -> bytes:
+        return to_line(decode_record(raw))
+
+    def _map_of(self, line: bytes) -> bytes | None:
+        try:
+            record = json.loads(line)
+            return encode_value(record) if isinstance(record, dict) else None
+        except (ValueError, OverflowError, RecursionError):
+            return None
+
+
+class MsgpackMaps:
+    """One msgpack map after another. Raises ValueError at bytes that are no msgpack."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def receive(self, data: bytes, *, last: bool = False) -> list[tuple[bytes, bytes | None]]:
+        buffer = self._rest + data
+        unpacker = msgpack.Unpacker(max_buffer_size=max(len(buffer), 1))
+        unpacker.feed(buffer)
+        start, records = 0, []
+        try:
+            while start < len(buffer):
+                unpacker.skip()
+                raw = buffer[start : unpacker.tell()]
+                records.append((raw, raw))
+                start = unpacker.tell()
+        except msgpack.OutOfData:
+            pass
+        self._rest = buffer[start:]
+        return records
+
+    def encode(self, raw: bytes) -> bytes:
+        return raw
+
+
+class Session:
+    """The filter between two pipes: every record that comes in goes out, some of them later.
+
+    A record that the filter leaves alone goes out as it came, one that cannot be read, too.
+    """
+
+    def __init__(self, detector: EqlFilter, codec: Codec, tag_key: str | None) -> None:
+        self._detector = detector
+        self._codec = codec
+        self._tag_key = tag_key
+        self._as_it_came: dict[Event, bytes] = {}
+
+    def seconds_to_deadline(self) -> float | None:
+        """How long until a held record is due; None while none is held."""
+        deadline = self._detector.next_deadline()
+        return None if deadline is None else max(deadline - time.monotonic_ns(), 0) / 10**9
+
+    def take(self, data: bytes, now: int, wall_clock: int) -> bytes:
+        """Bytes from the input, none where only time has passed; what is to be written."""
+        output = self._admit(self._codec.receive(data), now, wall_clock)
+        return b"".join(output + self._results(self._detector.advance(now)))
+
+    def finish(self, now: int, wall_clock: int) -> bytes:
+        """The input has ended; what is left to be written."""
+        output = self._admit(self._codec.receive(b"", last=True), now, wall_clock)
+        return b"".join(output + self._results(self._detector.flush(now)))
+
+    def _admit(
+        self, records: Sequence[tuple[bytes, bytes | None]], now: int, wall_clock: int
+    ) -> list[bytes]:
+        output: list[bytes] = []
+        events: list[Event] = []
+        for original, raw in records:
+            if raw is None:
+                print("fluent-eql: passed on untouched: not a JSON object", file=sys.stderr)
+                output.append(original)
+                continue
+            event = Event(self._tag_of(raw), wall_clock, raw)
+            self._as_it_came[event] = original
+            events.append(event)
+        return output + self._process(events, now) if events else output
+
+    def _process(self, events: Sequence[Event], now: int) -> list[bytes]:
+        outcome = self._detector.process(events, now)
+        spoken_for = {event for event, _ in outcome.decided}.union(outcome.held)
+        kept = [self._as_it_came.pop(event) for event in events if event not in spoken_for]
+        return kept + self._results(outcome)
+
+    def _results(self, outcome: Outcome) -> list[bytes]:
+        output: list[bytes] = []
+        for problem in outcome.problems:
+            print(f"fluent-eql: passed on untouched: {problem.reason}", file=sys.stderr)
+        for event, verdict in outcome.decided:
+            original = self._as_it_came.pop(event)
+            if isinstance(verdict, Replace):
+                output += [self._codec.encode(raw) for raw in verdict.records]
+            elif not isinstance(verdict, Drop):
+                output.append(original)
+        for emission in outcome.emitted:
+            output.append(self._codec.encode(self._tagged(emission.raw, emission.tag)))
+        return output
+
+    def _tag_of(self, raw: bytes) -> str:
+        if self._tag_key is None:
+            return ""
+        try:
+            tag = decode_record(raw).get(self._tag_key)
+        except ValueError:
+            return ""
+        return text_of(tag) if isinstance(tag, str | bytes) else ""
+
+    def _tagged(self, raw: bytes, tag: str) -> bytes:
+        if self._tag_key is None:
+            return raw
+        return encode_value({**decode_record(raw), self._tag_key: tag})
+
+
+class _Stdin:
+    """The standard input, read ahead by a thread so that waiting for it can end."""
+
+    def __init__(self) -> None:
+        self._reads: queue.Queue[bytes] = queue.Queue(READS_AHEAD)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next(self, timeout: float | None) -> bytes | None:
+        """The next bytes; none of them after ``timeout`` seconds; None at the end."""
+        try:
+            return self._reads.get(timeout=timeout) or None
+        except queue.Empty:
+            return b""
+
+    def _read(self) -> None:
+        while data := os.read(0, READ_SIZE):
+            self._reads.put(data)
+        self._reads.put(b"")
+
+
+def _write_all(data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.write(1, data[written:])

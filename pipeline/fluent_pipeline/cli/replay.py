@@ -1,0 +1,219 @@
+"""``fluent-eql replay``: the rules on recorded events."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from tqdm import tqdm
+from tqdm.utils import CallbackIOWrapper
+
+from fluent_eql.api import Outcome
+from fluent_eql.event import Event
+from fluent_eql.filter import EqlFilter
+from fluent_pipeline.cli.common import (
+    ALERT_COLUMNS,
+    add_rules_option,
+    alert_row,
+    duration_option,
+    eql_filter,
+    table,
+)
+from fluent_pipeline.recordings import read_events
+
+BATCH = 1000
+SHOWN_UNREADABLE = 20
+PACED_WINDOW = 2 * 10**9
+ENDLESS = 1 << 62
+
+
+def add_to(commands: Any) -> None:
+    command = commands.add_parser(
+        "replay",
+        help="run the rules on recorded events",
+        description="Run the rules on recorded events: NDJSON in any order of arrival, or the "
+        "bytes of a forward connection. By default alerts are decided when all is read, so that "
+        "the order does not matter.",
+    )
+    command.add_argument("files", metavar="FILE", nargs="+", help="a recording; - for stdin")
+    add_rules_option(command)
+    command.add_argument(
+        "--json", action="store_true", help="print one alert a line, as JSON, instead of a table"
+    )
+    command.add_argument(
+        "--reorder-window",
+        metavar="DURATION",
+        type=duration_option,
+        help="decide as events come, each this long (in event time) after its arrival; "
+        "bounds memory for long recordings that are almost in order",
+    )
+    command.add_argument(
+        "--speed",
+        metavar="FACTOR",
+        type=_factor,
+        help="replay in real time, this many times as fast as the events happened",
+    )
+    command.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the alerts. Raises RuleErrors."""
+    window: int | None = options.reorder_window
+    if options.speed is not None and window is None:
+        window = PACED_WINDOW
+    forever = {"state_ttl": ENDLESS, "max_entities": ENDLESS} if window is None else {}
+    detector = eql_filter(options.rules, reorder_window=window, **forever)
+    report = _Report(as_json=options.json, at_once=window is not None)
+    replay = _Replay(detector, window, options.speed, report)
+    began = time.monotonic()
+    code = 0
+    for name in options.files:
+        code = max(code, _replay_file(name, replay, report))
+    replay.finish()
+    report.finish(replay.records, time.monotonic() - began)
+    return code
+
+
+def _replay_file(name: str, replay: _Replay, report: _Report) -> int:
+    try:
+        with _opened(name) as stream:
+            for event in read_events(stream, name, report.unreadable(name)):
+                replay.take(event)
+    except OSError as error:
+        print(f"fluent-eql: {name}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+class _Replay:
+    """Feeds the filter, a batch at a time, with the events that its screen lets through.
+
+    The clock is the latest event time seen, so a reorder window is a span of event time; without
+    a window it stands still.
+    """
+
+    def __init__(
+        self, detector: EqlFilter, window: int | None, speed: float | None, report: _Report
+    ) -> None:
+        self._detector = detector
+        self._timed = window is not None
+        self._speed = speed
+        self._report = report
+        self._batch: list[Event] = []
+        self._now = 0
+        self._start: tuple[float, int] | None = None
+        self.records = 0
+
+    def take(self, event: Event) -> None:
+        self.records += 1
+        self._batch.append(event)
+        if len(self._batch) == BATCH:
+            self._process()
+
+    def finish(self) -> None:
+        self._process()
+        self._report.take(self._detector.flush(self._now))
+
+    def _process(self) -> None:
+        for event in self._screened():
+            if self._timed:
+                time_of_event = self._detector.time_of(event)
+                self._now = max(self._now, time_of_event)
+                self._pace(time_of_event)
+            self._report.take(self._detector.process([event], self._now))
+        self._batch.clear()
+
+    def _screened(self) -> list[Event]:
+        offsets = self._detector.screen(b"".join(event.raw for event in self._batch))
+        if offsets is None:
+            return list(self._batch)
+        ends = list(accumulate(len(event.raw) for event in self._batch))
+        hits = dict.fromkeys(bisect_right(ends, offset) for offset in offsets)
+        return [self._batch[hit] for hit in hits]
+
+    def _pace(self, time_of_event: int) -> None:
+        if self._speed is None:
+            return
+        if self._start is None:
+            self._start = (time.monotonic(), time_of_event)
+        began, first = self._start
+        due = began + (time_of_event - first) / 10**9 / self._speed
+        time.sleep(max(due - time.monotonic(), 0))
+
+
+class _Report:
+    """Alerts to the standard output, everything else to the standard error."""
+
+    def __init__(self, *, as_json: bool, at_once: bool) -> None:
+        self._as_json = as_json
+        self._at_once = at_once
+        self._alerts: list[dict[str, Any]] = []
+        self._unreadable = 0
+        self._total = 0
+        self._late = 0
+
+    def take(self, outcome: Outcome) -> None:
+        for alert in outcome.alerts:
+            self._total += 1
+            self._late += bool(alert.get("late"))
+            if self._at_once and self._as_json:
+                print(json.dumps(alert), flush=True)
+            else:
+                self._alerts.append(alert)
+
+    def unreadable(self, name: str) -> Callable[[str, str], None]:
+        def report(place: str, reason: str) -> None:
+            self._unreadable += 1
+            if self._unreadable <= SHOWN_UNREADABLE:
+                print(f"{name}: {place}: not readable: {reason}", file=sys.stderr)
+
+        return report
+
+    def finish(self, records: int, seconds: float) -> None:
+        self._alerts.sort(key=_when)
+        if self._as_json:
+            for alert in self._alerts:
+                print(json.dumps(alert))
+        elif self._alerts:
+            print(table(ALERT_COLUMNS, [alert_row(alert) for alert in self._alerts]))
+        late = f" ({self._late} late)" if self._late else ""
+        print(
+            f"{records} records, {self._unreadable} unreadable, "
+            f"{self._total} alerts{late} in {seconds:.2f} s",
+            file=sys.stderr,
+        )
+
+
+def _when(alert: dict[str, Any]) -> tuple[str, str]:
+    events = alert["sequence"]["events"] if "sequence" in alert else alert["events"]
+    return str(events[-1]["@timestamp"]), str(alert["id"])
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """A recording as a stream of bytes; with a progress bar where a person watches."""
+    with ExitStack() as stack:
+        is_stdin = name == "-"
+        file = sys.stdin.buffer if is_stdin else stack.enter_context(open(name, "rb"))
+        if not sys.stderr.isatty():
+            yield file
+            return
+        size = None if is_stdin else Path(name).stat().st_size
+        bar = tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False)
+        stack.enter_context(bar)
+        yield cast(BinaryIO, CallbackIOWrapper(bar.update, file, "read"))
+
+
+def _factor(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return value

@@ -1,0 +1,43 @@
+"""The configuration: Fluent Bit's YAML as typed, frozen values.
+
+``load_config`` reads a file, ``parse_config`` a text. Sections are ``env``, ``service`` and
+``pipeline`` with ``inputs``, ``filters`` and ``outputs``; :mod:`fluent_pipeline.config.schema`
+lists their keys. Everything wrong is a ConfigError with file, line and column.
+"""
+
+from __future__ import annotations
+
+from fluent_pipeline.config.loader import load_config, parse_config
+from fluent_pipeline.config.schema import (
+    Config,
+    FileOutputConfig,
+    FilterConfig,
+    ForwardInputConfig,
+    ForwardOutputConfig,
+    InputConfig,
+    OutputConfig,
+    OutputOptions,
+    Position,
+    ServiceConfig,
+    StdoutOutputConfig,
+    User,
+)
+from fluent_pipeline.config.tags import TagMatch
+
+__all__ = [
+    "Config",
+    "FileOutputConfig",
+    "FilterConfig",
+    "ForwardInputConfig",
+    "ForwardOutputConfig",
+    "InputConfig",
+    "OutputConfig",
+    "OutputOptions",
+    "Position",
+    "ServiceConfig",
+    "StdoutOutputConfig",
+    "TagMatch",
+    "User",
+    "load_config",
+    "parse_config",
+]

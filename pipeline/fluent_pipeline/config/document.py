@@ -1,0 +1,88 @@
+"""YAML text as a tree of nodes that know their line and column.
+
+Only YAML's own plain types are read: a scalar is its text, whatever YAML would make of it, and
+the option's parser decides what it means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import yaml
+
+from fluent_pipeline.errors import ConfigError
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "seq", "map", "merge")
+)
+
+
+def compose(text: str, source: str) -> yaml.Node | None:
+    """The root node of a YAML document; None for an empty one.
+
+    Raises ConfigError where the text is not one YAML document.
+    """
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, source) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {' '.join(str(error).split())}", source=source) from error
+    except RecursionError as error:
+        raise ConfigError("not usable: nested too deeply", source=source) from error
+
+
+def is_null(node: yaml.Node) -> bool:
+    """Whether a value is left out: nothing, ``~`` or ``null``."""
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def has_plain_tag(node: yaml.Node) -> bool:
+    """Whether a node carries no type of the user's own, such as ``!include``."""
+    return node.tag in PLAIN_TAGS
+
+
+def kind(node: yaml.Node) -> str:
+    """What a node is, in an error's words."""
+    if isinstance(node, yaml.MappingNode):
+        return "a map"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    return "nothing" if is_null(node) else "a single value"
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Put the values of variables in the place of ``${NAME}``.
+
+    Text in braces that is no name of a variable, such as ``${rule.slug}``, stays as it is.
+    Raises ValueError for a variable that is not set.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        try:
+            return variables[found[1]]
+        except KeyError:
+            raise ValueError(
+                f"the variable ${{{found[1]}}} is set neither in the environment nor under env"
+            ) from None
+
+    return VARIABLE.sub(value, text)
+
+
+def error_at(node: yaml.Node, message: str, source: str) -> ConfigError:
+    """An error with the position of a node."""
+    mark = node.start_mark
+    return ConfigError(message, source=source, line=mark.line + 1, column=mark.column + 1)
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, source: str) -> ConfigError:
+    mark = error.problem_mark or error.context_mark
+    parts = [part for part in (error.context, error.problem) if part]
+    message = f"not YAML: {', '.join(parts)}"
+    if "alias" in message:
+        message += " (a value that begins with * must be quoted: '*')"
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return ConfigError(message, source=source, line=line, column=column)

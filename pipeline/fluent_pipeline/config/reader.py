@@ -1,0 +1,221 @@
+"""Nodes of a document to instances of option dataclasses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from fluent_eql.options import Option, new_path, options_of, path
+from fluent_pipeline.config.document import error_at, expand, has_plain_tag, is_null, kind
+from fluent_pipeline.config.schema import User, user
+from fluent_pipeline.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting of a section: its whole dotted key, and the nodes of key and value."""
+
+    key: str
+    at: yaml.Node
+    value: yaml.Node
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads one file, and collects what is wrong in it and what is worth a note.
+
+    Relative paths are looked for in ``folder``, the file's, then in ``working``, the working
+    directory.
+    """
+
+    source: str
+    folder: Path
+    working: Path
+    variables: Mapping[str, str]
+    errors: list[ConfigError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def fail(self, node: yaml.Node, message: str) -> None:
+        self.errors.append(error_at(node, message, self.source))
+
+    def finish(self) -> None:
+        """Raise ConfigError if anything was wrong: the first error, the others in its message."""
+        if not self.errors:
+            return
+        ordered = sorted(self.errors, key=lambda error: (error.line, error.column))
+        first, *others = dict.fromkeys(str(error) for error in ordered)
+        raise ConfigError(
+            "\n".join([ordered[0].message, *others]),
+            source=self.source,
+            line=ordered[0].line,
+            column=ordered[0].column,
+        )
+
+    def pairs(
+        self, node: yaml.Node, what: str, *, fold: bool = True
+    ) -> list[tuple[str, yaml.Node, yaml.Node]]:
+        """The entries of a map: key, its node, the value's. Duplicates are errors.
+
+        With ``fold`` the keys are in lower case, whatever case they are written in.
+        """
+        if is_null(node):
+            return []
+        if not isinstance(node, yaml.MappingNode):
+            self.fail(node, f"{what}: expected a map, found {kind(node)}")
+            return []
+        found: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
+        for at, value in node.value:
+            if not isinstance(at, yaml.ScalarNode):
+                self.fail(at, f"{what}: expected a key, found {kind(at)}")
+                continue
+            key = at.value.lower() if fold else at.value
+            if at.tag == "tag:yaml.org,2002:merge":
+                self.fail(at, f"{what}: merging maps with << is not supported")
+            elif key in found:
+                self.fail(at, f"{what}: the key {key} is given twice")
+            else:
+                found[key] = (key, at, value)
+        return list(found.values())
+
+    def items(self, node: yaml.Node, what: str) -> list[yaml.Node]:
+        """The items of a list."""
+        if is_null(node):
+            return []
+        if not isinstance(node, yaml.SequenceNode):
+            self.fail(node, f"{what}: expected a list, found {kind(node)}")
+            return []
+        return list(node.value)
+
+    def scalar(self, node: yaml.Node, key: str) -> str | None:
+        """The text of a single value with its variables; None after an error."""
+        if not has_plain_tag(node):
+            self.fail(node, f"{key}: the YAML type {node.tag} is not supported")
+        elif not isinstance(node, yaml.ScalarNode) or is_null(node):
+            self.fail(node, f"{key}: expected a single value, found {kind(node)}")
+        else:
+            return self._attempt(node, key, lambda: expand(node.value, self.variables))
+        return None
+
+    def entries(self, node: yaml.Node, keys: Iterable[str], what: str) -> Iterator[Entry]:
+        """The settings of a section that has these keys; all others are errors.
+
+        A map under ``state`` gives the keys ``state.ttl`` and so on.
+        """
+        known = list(keys)
+        seen: set[str] = set()
+        for entry in self._flatten(node, known, what, ""):
+            if entry.key not in known:
+                self.fail(
+                    entry.at, f"{what}: unknown key {entry.key}{suggestion(entry.key, known)}"
+                )
+            elif entry.key in seen:
+                self.fail(entry.at, f"{what}: the key {entry.key} is given twice")
+            else:
+                seen.add(entry.key)
+                yield entry
+
+    def options(
+        self, schema: type[T], entries: Iterable[Entry], at: yaml.Node, what: str
+    ) -> T | None:
+        """An instance of an option dataclass; None after an error.
+
+        ``at`` is the node to name if a required key is missing.
+        """
+        specs = options_of(schema)
+        before = len(self.errors)
+        values: dict[str, Any] = {}
+        for entry in entries:
+            name, spec = specs[entry.key]
+            if not is_null(entry.value):
+                values[name] = self._value(spec, entry)
+        for name, spec in specs.values():
+            if spec.required and name not in values:
+                self.fail(at, f"{what}: the key {spec.key} is missing: {spec.help}")
+        if len(self.errors) > before:
+            return None
+        return self._attempt(at, what, lambda: schema(**values))
+
+    def _flatten(
+        self, node: yaml.Node, known: list[str], what: str, prefix: str
+    ) -> Iterator[Entry]:
+        for name, at, value in self.pairs(node, what):
+            key = prefix + name
+            nested = any(other.startswith(f"{key}.") for other in known)
+            if nested and isinstance(value, yaml.MappingNode):
+                yield from self._flatten(value, known, what, f"{key}.")
+            else:
+                yield Entry(key, at, value)
+
+    def _value(self, spec: Option, entry: Entry) -> Any:
+        if not spec.many:
+            return self._parsed(spec, entry.value)
+        if isinstance(entry.value, yaml.SequenceNode):
+            items = [self._item(spec, item) for item in entry.value.value]
+        else:
+            items = [self._item(spec, entry.value)]
+        return tuple(value for item in items for value in item)
+
+    def _item(self, spec: Option, node: yaml.Node) -> list[Any]:
+        if spec.parse is user and isinstance(node, yaml.MappingNode):
+            return self._users(spec.key, node)
+        return [self._parsed(spec, node)]
+
+    def _users(self, key: str, node: yaml.MappingNode) -> list[User]:
+        users = []
+        for at, value in node.value:
+            name, password = self.scalar(at, key), self.scalar(value, key)
+            if name and password:
+                users.append(User(name, password))
+            elif name is not None and password is not None:
+                self.fail(at, f"{key}: expected a user's name and password, found an empty one")
+        return users
+
+    def _parsed(self, spec: Option, node: yaml.Node) -> Any:
+        text = self.scalar(node, spec.key)
+        if text is None:
+            return None
+        value = self._attempt(node, spec.key, lambda: spec.parse(text))
+        if isinstance(value, Path) and spec.parse is path:
+            return self._attempt(node, spec.key, lambda: self._existing(spec.key, value))
+        if isinstance(value, Path) and spec.parse is new_path:
+            return self.working / value
+        return value
+
+    def _existing(self, key: str, wanted: Path) -> Path:
+        if wanted.is_absolute():
+            if not wanted.exists():
+                raise ValueError(f"{wanted} does not exist")
+            return wanted
+        places = [
+            (self.folder, "the configuration's folder"),
+            (self.working, "the working directory"),
+        ]
+        for place, name in places:
+            if (place / wanted).exists():
+                self.notes.append(f"{key}: {wanted} → {place / wanted} (relative to {name})")
+                return place / wanted
+        raise ValueError(
+            f"{wanted} is neither in {self.folder}, the configuration's folder, "
+            f"nor in {self.working}, the working directory"
+        )
+
+    def _attempt(self, node: yaml.Node, key: str, call: Callable[[], T]) -> T | None:
+        try:
+            return call()
+        except ValueError as error:
+            self.fail(node, f"{key}: {error}")
+            return None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the nearest known one, or all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; expected one of {', '.join(sorted(names))}"

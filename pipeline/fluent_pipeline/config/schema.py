@@ -1,0 +1,301 @@
+"""What each section of the configuration may hold: its keys, their types and their defaults.
+
+Names and units are Fluent Bit's wherever it has the setting. Durations are nanoseconds, sizes
+bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fluent_eql.api import Filter, FilterPlugin
+from fluent_eql.errors import FluentEqlError
+from fluent_eql.options import choice, duration, integer, new_path, option, size, switch, text
+from fluent_eql.registry import make_filter
+from fluent_pipeline.config.tags import EVERY_TAG, TagMatch, glob, regex
+from fluent_pipeline.errors import ConfigError
+
+SECOND = 10**9
+MEGABYTE = 10**6
+PORT = integer(0, 65_535)
+SELF_HOSTNAME = "fluent-eql"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A name and a password that a client may give in the handshake."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+def user(value: str) -> User:
+    """An option's parser: ``name password``, parted by white space."""
+    parts = value.split(maxsplit=1)
+    if len(parts) < 2:
+        raise ValueError("expected a user's name and password, parted by a space")
+    return User(parts[0], parts[1].rstrip())
+
+
+def permissions(value: str) -> int:
+    """An option's parser: the octal permissions of a file, such as ``0660``."""
+    if not re.fullmatch(r"(0o?)?[0-7]{3}", value):
+        raise ValueError(f"expected octal permissions such as 0660, found {value!r}")
+    return int(value[-3:], 8)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """The section ``service``: the process as a whole."""
+
+    log_level: str = option(
+        "log_level",
+        choice("error", "warn", "info", "debug"),
+        "the least severe messages that are logged",
+        default="info",
+    )
+    http_server: bool = option(
+        "http_server", switch, "serve health, metrics and the page over HTTP", default=False
+    )
+    http_listen: str = option(
+        "http_listen", text, "address of the HTTP server", default="127.0.0.1"
+    )
+    http_port: int = option("http_port", PORT, "port of the HTTP server", default=2020)
+    grace: int = option(
+        "grace",
+        duration,
+        "how long a stop may take to deliver what is in flight",
+        default=5 * SECOND,
+    )
+    mem_buf_limit: int = option(
+        "mem_buf_limit",
+        size,
+        "bytes held or on their way at most; past it clients are not read from",
+        default=64 * MEGABYTE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardInputConfig:
+    """An input of the name ``forward``: a server of the Fluent forward protocol."""
+
+    listen: str = option("listen", text, "address to listen on", default="0.0.0.0")
+    port: int = option("port", PORT, "port to listen on; 0 takes any free one", default=24_224)
+    unix_path: Path | None = option(
+        "unix_path", new_path, "unix socket to listen on instead of a port", default=None
+    )
+    unix_perm: int | None = option(
+        "unix_perm", permissions, "permissions of the unix socket, octal", default=None
+    )
+    buffer_max_size: int = option(
+        "buffer_max_size", size, "the largest message that is accepted", default=64 * MEGABYTE
+    )
+    decompressed_size_limit: int = option(
+        "decompressed_size_limit",
+        size,
+        "the most that a compressed message may inflate to",
+        default=256 * MEGABYTE,
+    )
+    nesting_limit: int = option(
+        "nesting_limit", integer(1), "the deepest nesting that is accepted", default=128
+    )
+    tag_prefix: str = option(
+        "tag_prefix", text, "text put before the tag of all that comes in", default=""
+    )
+    shared_key: str | None = option(
+        "shared_key", text, "key that clients must know; asks for the handshake", default=None
+    )
+    self_hostname: str = option(
+        "self_hostname", text, "name of this side in the handshake", default=SELF_HOSTNAME
+    )
+    users: tuple[User, ...] = option(
+        "security.users",
+        user,
+        "users that may connect, each as name and password; asks for the handshake",
+        default=(),
+        many=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardOutputConfig:
+    """An output of the name ``forward``: a client of the Fluent forward protocol."""
+
+    host: str = option("host", text, "address of the target", default="127.0.0.1")
+    port: int = option("port", integer(1, 65_535), "port of the target", default=24_224)
+    unix_path: Path | None = option(
+        "unix_path", new_path, "unix socket of the target, instead of host and port", default=None
+    )
+    require_ack_response: bool = option(
+        "require_ack_response",
+        switch,
+        "wait until the target has acknowledged each chunk",
+        default=False,
+    )
+    ack_response_timeout: int = option(
+        "ack_response_timeout",
+        duration,
+        "how long to wait for an acknowledgement before the chunk is sent again",
+        default=190 * SECOND,
+    )
+    shared_key: str | None = option(
+        "shared_key", text, "key that the target asks for", default=None
+    )
+    self_hostname: str = option(
+        "self_hostname", text, "name of this side in the handshake", default=SELF_HOSTNAME
+    )
+    username: str | None = option("username", text, "user that the target asks for", default=None)
+    password: str | None = option("password", text, "that user's password", default=None)
+    connect_timeout: int = option(
+        "net.connect_timeout",
+        duration,
+        "how long connecting and the handshake may take",
+        default=10 * SECOND,
+    )
+    retry_wait: int = option(
+        "retry_wait", duration, "wait before the first new attempt", default=SECOND
+    )
+    retry_max_interval: int = option(
+        "retry_max_interval",
+        duration,
+        "longest wait between attempts, which doubles from retry_wait",
+        default=30 * SECOND,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StdoutOutputConfig:
+    """An output of the name ``stdout``: one JSON object a record, one record a line."""
+
+    format: str = option(
+        "format", choice("json_lines"), "how a record is written", default="json_lines"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutputConfig:
+    """An output of the name ``file``: one JSON object a record, appended one a line."""
+
+    path: Path = option("path", new_path, "folder that the file is in", default=Path("."))
+    file: str | None = option(
+        "file", text, "name of the file; the record's tag if it is left out", default=None
+    )
+    format: str = option(
+        "format", choice("json_lines"), "how a record is written", default="json_lines"
+    )
+
+
+OutputOptions = ForwardOutputConfig | StdoutOutputConfig | FileOutputConfig
+
+INPUTS: dict[str, type[Any]] = {"forward": ForwardInputConfig}
+OUTPUTS: dict[str, type[Any]] = {
+    "forward": ForwardOutputConfig,
+    "stdout": StdoutOutputConfig,
+    "file": FileOutputConfig,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputKeys:
+    """The keys that every input has."""
+
+    name: str = option("name", text, "the kind of input")
+    alias: str | None = option("alias", text, "its name in logs and metrics", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKeys:
+    """The keys that every output has."""
+
+    name: str = option("name", text, "the kind of output")
+    alias: str | None = option("alias", text, "its name in logs and metrics", default=None)
+    match: re.Pattern[str] | None = option(
+        "match", glob, "tags that it takes, with * for any run of characters", default=None
+    )
+    match_regex: re.Pattern[str] | None = option(
+        "match_regex", regex, "tags that it takes, as a regular expression", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FilterKeys(OutputKeys):
+    """The keys that every filter has; all others are the filter's own."""
+
+    tag_prefix: str = option(
+        "tag_prefix", text, "text put before the tag of all that leaves it", default=""
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a section begins: file, line and column, both from 1 (0 for what no file says)."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InputConfig:
+    """One input. ``alias`` is the given one or its name and number, as in ``forward.0``."""
+
+    name: str
+    alias: str
+    options: ForwardInputConfig
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class FilterConfig:
+    """One filter: its plugin, and ``options``, an instance of the plugin's ``Options``."""
+
+    name: str
+    alias: str
+    match: TagMatch
+    tag_prefix: str
+    plugin: FilterPlugin
+    options: Any
+    position: Position
+
+    def make(self) -> Filter:
+        """Make the filter. Raises ConfigError with the position of the section."""
+        try:
+            return make_filter(self.plugin, self.options, culprit=f"filter {self.name}")
+        except FluentEqlError as error:
+            raise ConfigError(
+                f"filter {self.name} cannot be made:\n{error}",
+                source=self.position.source,
+                line=self.position.line,
+                column=self.position.column,
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """One output. ``alias`` is the given one or its name and number, as in ``forward.0``."""
+
+    name: str
+    alias: str
+    match: TagMatch
+    options: OutputOptions
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration. ``notes`` are for the log: how relative paths were resolved."""
+
+    source: str
+    service: ServiceConfig
+    inputs: tuple[InputConfig, ...]
+    filters: tuple[FilterConfig, ...]
+    outputs: tuple[OutputConfig, ...]
+    notes: tuple[str, ...] = ()
+
+
+def default_output(source: str) -> OutputConfig:
+    """Where everything goes if the configuration names no output."""
+    return OutputConfig("stdout", "stdout.0", EVERY_TAG, StdoutOutputConfig(), Position(source))

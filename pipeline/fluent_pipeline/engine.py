@@ -1,0 +1,287 @@
+"""Frames in, frames out: runs the filters on the frames of a relay, and holds what they hold.
+
+The engine is synchronous and does no I/O: a driver gives it parsed frames and the time, and sends
+what it gives back. A frame in which no filter changes anything leaves as the bytes that came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fluent_eql.api import KEEP, Body, Drop, Emission, Filter, Outcome, Replace, Verdict
+from fluent_eql.event import Event
+from fluent_pipeline.protocol.entries import Entry, EntryKind, entries_at, walk
+from fluent_pipeline.protocol.frames import Frame, parse_frame
+from fluent_pipeline.protocol.framing import Message
+from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.protocol.splice import (
+    Edit,
+    encode_entry,
+    encode_forward,
+    entry_with,
+    rebuild,
+    retag,
+)
+
+
+class Receipt:
+    """Counts what is still on its way of one client's frame.
+
+    ``on_delivered`` is called once, when everything made from the frame has been delivered.
+    """
+
+    __slots__ = ("_open", "_on_delivered")
+
+    def __init__(self, on_delivered: Callable[[], None]) -> None:
+        self._open = 0
+        self._on_delivered = on_delivered
+
+    def hold(self) -> None:
+        """One more part is on its way."""
+        self._open += 1
+
+    def release(self) -> None:
+        """One part has been delivered, or will never be sent."""
+        self._open -= 1
+        if self._open == 0:
+            self._on_delivered()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A frame to send. Whoever takes it calls ``receipt.release()`` once it is delivered."""
+
+    frame: Frame
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A filter in the pipeline: for which tags, and what its frames' tags are prefixed with."""
+
+    name: str
+    filter: Filter
+    matches: Callable[[str], bool]
+    tag_prefix: str = ""
+
+
+@dataclass(slots=True)
+class EngineCounts:
+    """What has gone through, for metrics and the log."""
+
+    frames: int = 0
+    bytes: int = 0
+    frames_held: int = 0
+    frames_changed: int = 0
+    records_dropped: int = 0
+    bad_entries: int = 0
+    problems: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Passage:
+    """A frame on its way through one stage, with what has been decided of its entries.
+
+    ``waiting`` counts the events that are still undecided.
+    """
+
+    frame: Frame
+    payload: Body
+    stage: int
+    receipt: Receipt
+    entries: dict[Event, Entry]
+    waiting: int
+    edits: list[Edit] = field(default_factory=list)
+
+    def decide(self, event: Event, verdict: Verdict) -> None:
+        self.waiting -= 1
+        entry = self.entries[event]
+        if isinstance(verdict, Drop):
+            self.edits.append(Edit(entry, ()))
+        elif isinstance(verdict, Replace):
+            entries = [
+                entry_with(entry, self.payload, raw, verdict.time) for raw in verdict.records
+            ]
+            self.edits.append(Edit(entry, tuple(entries)))
+
+
+class Engine:
+    """A chain of filters. Every call that takes ``now`` takes nanoseconds of one steady clock.
+
+    ``on_problem`` gets a text for each record that a filter or the protocol could not read;
+    ``on_alert`` gets each alert as plain values.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        limits: Limits,
+        *,
+        on_problem: Callable[[str], None] = lambda text: None,
+        on_alert: Callable[[dict[str, Any]], None] = lambda alert: None,
+    ) -> None:
+        self.stages = tuple(stages)
+        self.counts = EngineCounts()
+        self._limits = limits
+        self._on_problem = on_problem
+        self._on_alert = on_alert
+        self._passages: dict[Event, _Passage] = {}
+
+    def accept(
+        self, frame: Frame, now: int, receipt: Receipt, *, tag_prefix: str = ""
+    ) -> list[Outgoing]:
+        """Take a client's frame; the frames that can be sent now.
+
+        Raises RemoteProtocolError where a compressed body cannot be inflated, before anything of
+        the frame is taken: such a body must not be acknowledged, whoever is to read it.
+        """
+        if frame.compressed and not frame.signal:
+            frame.payload(self._limits)
+        self.counts.frames += 1
+        self.counts.bytes += len(frame.raw)
+        sent: list[Outgoing] = []
+        receipt.hold()
+        self._run(self._retagged(frame, tag_prefix), 0, receipt, now, sent)
+        receipt.release()
+        return sent
+
+    def advance(self, now: int) -> list[Outgoing]:
+        """Decide what is due; the frames that can be sent now."""
+        sent: list[Outgoing] = []
+        for number, stage in enumerate(self.stages):
+            self._apply(number, stage.filter.advance(now), now, sent)
+        return sent
+
+    def next_deadline(self) -> int | None:
+        """When :meth:`advance` has work to do next; None while nothing is held."""
+        deadlines = [stage.filter.next_deadline() for stage in self.stages]
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def flush(self, now: int) -> list[Outgoing]:
+        """Decide everything that is held, as at the end of the stream."""
+        sent: list[Outgoing] = []
+        for number, stage in enumerate(self.stages):
+            self._apply(number, stage.filter.flush(now), now, sent)
+        return sent
+
+    @property
+    def held(self) -> int:
+        """How many events wait for a filter's verdict."""
+        return len(self._passages)
+
+    def _run(
+        self, frame: Frame, first: int, receipt: Receipt, now: int, sent: list[Outgoing]
+    ) -> None:
+        """Take a frame through the stages from ``first`` on, until it is sent, held or gone."""
+        passing: Frame | None = frame
+        for number in range(first, len(self.stages)):
+            if passing is not None and self.stages[number].matches(passing.tag):
+                passing = self._filter(passing, number, receipt, now, sent)
+        if passing is not None:
+            receipt.hold()
+            sent.append(Outgoing(passing, receipt))
+
+    def _filter(
+        self, frame: Frame, number: int, receipt: Receipt, now: int, sent: list[Outgoing]
+    ) -> Frame | None:
+        """One stage for one frame: the frame that leaves it, None where it is held or gone."""
+        stage = self.stages[number]
+        events = {} if frame.signal else self._events(frame, stage.filter)
+        if not events:
+            return self._retagged(frame, stage.tag_prefix)
+        payload = frame.payload(self._limits)
+        passage = _Passage(frame, payload, number, receipt, events, waiting=len(events) + 1)
+        self._passages.update(dict.fromkeys(events, passage))
+        outcome = stage.filter.process(list(events), now)
+        self._keep_undecided(passage, outcome)
+        self._apply(number, outcome, now, sent)
+        passage.waiting -= 1
+        if passage.waiting:
+            self.counts.frames_held += 1
+            receipt.hold()
+            return None
+        return self._leave(passage)
+
+    def _events(self, frame: Frame, screen: Filter) -> dict[Event, Entry]:
+        """The entries that a filter asks to see, as events."""
+        payload = frame.payload(self._limits)
+        offsets = screen.screen(payload)
+        if offsets is None:
+            entries = walk(payload, frame.mode)
+        elif offsets:
+            entries = entries_at(payload, frame.mode, offsets)
+        else:
+            return {}
+        events = {}
+        for entry in entries:
+            if entry.kind is EntryKind.EVENT:
+                raw = bytes(payload[entry.record_start : entry.record_end])
+                events[Event(frame.tag, entry.time, raw)] = entry
+            elif entry.kind is EntryKind.BAD:
+                self.counts.bad_entries += 1
+                self._on_problem(f"{frame.tag}: bad entry passed on untouched: {entry.reason}")
+        return events
+
+    def _keep_undecided(self, passage: _Passage, outcome: Outcome) -> None:
+        spoken_for = {event for event, _ in outcome.decided} | set(outcome.held)
+        for event in passage.entries:
+            if event not in spoken_for:
+                passage.decide(event, KEEP)
+                del self._passages[event]
+
+    def _apply(self, number: int, outcome: Outcome, now: int, sent: list[Outgoing]) -> None:
+        """Carry out what a stage's filter decided, for whichever frames."""
+        for problem in outcome.problems:
+            self.counts.problems += 1
+            self._on_problem(f"{self.stages[number].name}: {problem.event.tag}: {problem.reason}")
+        for alert in outcome.alerts:
+            self._on_alert(alert)
+        for emission in outcome.emitted:
+            self._emit(number, emission, now, sent)
+        for event, verdict in outcome.decided:
+            passage = self._passages.pop(event)
+            passage.decide(event, verdict)
+            if not passage.waiting:
+                self._resume(passage, now, sent)
+
+    def _emit(self, number: int, emission: Emission, now: int, sent: list[Outgoing]) -> None:
+        frame = _frame_of_own(emission)
+        cause = self._passages.get(emission.cause) if emission.cause else None
+        receipt = cause.receipt if cause else Receipt(_nobody_waits)
+        receipt.hold()
+        self._run(frame, number + 1, receipt, now, sent)
+        receipt.release()
+
+    def _resume(self, passage: _Passage, now: int, sent: list[Outgoing]) -> None:
+        frame = self._leave(passage)
+        if frame is not None:
+            self._run(frame, passage.stage + 1, passage.receipt, now, sent)
+        passage.receipt.release()
+
+    def _leave(self, passage: _Passage) -> Frame | None:
+        """The frame as it leaves its stage; None where nothing is left of it."""
+        frame = passage.frame
+        if passage.edits:
+            self.counts.frames_changed += 1
+            edits = sorted(passage.edits, key=lambda edit: edit.entry.start)
+            raw = rebuild(frame, passage.payload, edits)
+            if not raw:
+                return None
+            frame = parse_own(raw)
+        return self._retagged(frame, self.stages[passage.stage].tag_prefix)
+
+    def _retagged(self, frame: Frame, prefix: str) -> Frame:
+        return parse_own(retag(frame, prefix + frame.tag)) if prefix else frame
+
+
+def _frame_of_own(emission: Emission) -> Frame:
+    entry = encode_entry(emission.time, emission.raw)
+    chunk = hashlib.sha256(emission.tag.encode("utf-8", "surrogateescape") + entry).hexdigest()[:32]
+    return parse_own(encode_forward(emission.tag, [entry], {"size": 1, "chunk": chunk}))
+
+
+def _nobody_waits() -> None:
+    """Nobody waits for the delivery of a record whose cause has been acknowledged."""

@@ -1,0 +1,67 @@
+"""The HTTP server: health for probes, metrics for Prometheus."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from fluent_eql.api import Metric
+from fluent_pipeline.monitor.metrics import CONTENT_TYPE, MetricsPage
+
+log = logging.getLogger(__name__)
+
+
+class MonitorServer:
+    """Serves ``/api/v1/health``, ``/api/v1/uptime`` and ``/metrics``.
+
+    ``troubles`` gives a line for each thing that keeps records from being delivered; health is
+    200 while there is none, else 503. ``sample`` gives the metrics.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        port: int,
+        *,
+        troubles: Callable[[], Iterable[str]],
+        sample: Callable[[], Iterable[Metric]],
+    ) -> None:
+        self._listen = listen
+        self._port = port
+        self._troubles = troubles
+        self._metrics = MetricsPage(sample)
+        self._started = time.monotonic()
+        self._runner: web.AppRunner | None = None
+        self.address = ""
+
+    async def start(self) -> None:
+        """Begin to serve. Raises OSError where the address cannot be had."""
+        application = web.Application()
+        application.router.add_get("/api/v1/health", self._health)
+        application.router.add_get("/api/v1/uptime", self._uptime)
+        application.router.add_get("/metrics", self._render_metrics)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._listen, self._port).start()
+        host, port = self._runner.addresses[0][:2]
+        self.address = f"http://{host}:{port}"
+        log.info("monitor: serving on %s", self.address)
+
+    async def stop(self) -> None:
+        """Stop serving."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _health(self, request: web.Request) -> web.Response:
+        troubles = list(self._troubles())
+        body = {"status": "error" if troubles else "ok", "troubles": troubles}
+        return web.json_response(body, status=503 if troubles else 200)
+
+    async def _uptime(self, request: web.Request) -> web.Response:
+        return web.json_response({"uptime_sec": int(time.monotonic() - self._started)})
+
+    async def _render_metrics(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -1,0 +1,252 @@
+"""The forward output: connect, send, wait for acks, send again what was not acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from fluent_eql.api import Metric
+from fluent_pipeline.config import ForwardOutputConfig
+from fluent_pipeline.engine import Outgoing
+from fluent_pipeline.errors import ProtocolError
+from fluent_pipeline.net.backoff import Backoff
+from fluent_pipeline.net.streams import MessageReader, READ_SIZE
+from fluent_pipeline.protocol.acks import AckReader
+from fluent_pipeline.protocol.handshake import ClientHandshake
+
+COALESCED = 65_536
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _InFlight:
+    outgoing: Outgoing
+    written_at: float
+
+
+class ForwardOutput:
+    """One target of the forward protocol, over one connection that is kept open.
+
+    A frame is delivered when the target has acknowledged its chunk; without
+    ``require_ack_response``, or where the frame has no chunk, when it has been handed to the
+    kernel. What a broken connection leaves undelivered is sent again, so it may arrive twice.
+    """
+
+    def __init__(
+        self, config: ForwardOutputConfig, name: str, matches: Callable[[str], bool]
+    ) -> None:
+        self.name = name
+        self.matches = matches
+        self._config = config
+        self._queue: deque[Outgoing] = deque()
+        self._in_flight: dict[_InFlight, None] = {}
+        self._by_chunk: dict[bytes, deque[_InFlight]] = {}
+        self._queued = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._trouble: str | None = "not connected yet"
+        self._backoff = Backoff(config.retry_wait / 10**9, config.retry_max_interval / 10**9)
+        self._frames = 0
+        self._bytes = 0
+        self._retries = 0
+
+    @property
+    def target(self) -> str:
+        """The target's address, for people."""
+        if self._config.unix_path:
+            return f"unix:{self._config.unix_path}"
+        return f"{self._config.host}:{self._config.port}"
+
+    @property
+    def pending(self) -> int:
+        return len(self._queue) + len(self._in_flight)
+
+    @property
+    def trouble(self) -> str | None:
+        return self._trouble
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
+
+    def send(self, outgoing: Outgoing) -> None:
+        self._queue.append(outgoing)
+        self._idle.clear()
+        self._queued.set()
+
+    async def stop(self, grace: float) -> None:
+        if self.pending:
+            self._idle.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), grace)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self.pending:
+            log.warning(
+                "%s: stopped with %d frames undelivered; their senders were not acknowledged",
+                self.name,
+                self.pending,
+            )
+
+    def metrics(self) -> Iterator[Metric]:
+        labels = (("name", self.name),)
+        for name, help, value in (
+            ("fluent_eql_output_frames_total", "Frames delivered", self._frames),
+            ("fluent_eql_output_bytes_total", "Bytes of the frames delivered", self._bytes),
+            ("fluent_eql_output_retries_total", "Frames sent again", self._retries),
+        ):
+            yield Metric(name, help, "counter", value, labels)
+        up = self._trouble is None
+        yield Metric("fluent_eql_output_up", "Whether the target is reachable", "gauge", up, labels)
+        yield Metric(
+            "fluent_eql_output_pending_frames", "Undelivered frames", "gauge", self.pending, labels
+        )
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._connect_and_serve()
+                reason = "the target closed the connection"
+            except TimeoutError as error:
+                reason = str(error) or "timed out"
+            except (OSError, ProtocolError) as error:
+                reason = str(error)
+            self._recover()
+            wait = self._backoff.next()
+            self._trouble = f"{self.target}: {reason}"
+            log.warning("%s: %s; trying again in %.1f s", self.name, self._trouble, wait)
+            await asyncio.sleep(wait)
+
+    async def _connect_and_serve(self) -> None:
+        async with asyncio.timeout(self._config.connect_timeout / 10**9):
+            reader, writer = await self._connect()
+            try:
+                leftover = await self._shake_hands(reader, writer)
+            except BaseException:
+                writer.close()
+                raise
+        self._trouble = None
+        log.info("%s: connected to %s", self.name, self.target)
+        writer.transport.set_write_buffer_limits(high=0)
+        tasks = [
+            asyncio.create_task(self._write(writer)),
+            asyncio.create_task(self._read(reader, leftover)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            writer.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._config.unix_path:
+            return await asyncio.open_unix_connection(str(self._config.unix_path))
+        return await asyncio.open_connection(self._config.host, self._config.port)
+
+    async def _shake_hands(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bytes:
+        """Authenticate if a shared key is set; the bytes received beyond the handshake."""
+        if self._config.shared_key is None:
+            return b""
+        handshake = ClientHandshake(
+            self._config.self_hostname,
+            self._config.shared_key,
+            self._config.username or "",
+            self._config.password or "",
+            salt=os.urandom(16),
+        )
+        messages = MessageReader(reader)
+        writer.write(handshake.receive_hello(await messages.next()))
+        handshake.receive_pong(await messages.next())
+        return messages.unread()
+
+    async def _write(self, writer: asyncio.StreamWriter) -> None:
+        while True:
+            if not self._queue:
+                self._queued.clear()
+                await self._queued.wait()
+            batch: list[_InFlight] = []
+            size = 0
+            while self._queue and size < COALESCED:
+                sent = self._take()
+                batch.append(sent)
+                size += len(sent.outgoing.frame.raw)
+                writer.write(sent.outgoing.frame.raw)
+            await writer.drain()
+            for sent in batch:
+                if not self._awaits_ack(sent.outgoing):
+                    self._delivered(sent)
+
+    def _take(self) -> _InFlight:
+        sent = _InFlight(self._queue.popleft(), time.monotonic())
+        self._in_flight[sent] = None
+        chunk = sent.outgoing.frame.chunk
+        if chunk is not None and self._config.require_ack_response:
+            self._by_chunk.setdefault(chunk, deque()).append(sent)
+        return sent
+
+    def _awaits_ack(self, outgoing: Outgoing) -> bool:
+        return self._config.require_ack_response and outgoing.frame.chunk is not None
+
+    async def _read(self, reader: asyncio.StreamReader, leftover: bytes) -> None:
+        """Take acknowledgements until the target closes; without acks just wait for the close."""
+        acks = AckReader()
+        data = leftover
+        while True:
+            if data and self._config.require_ack_response:
+                acks.receive_data(data)
+                while isinstance(chunk := acks.next_ack(), bytes):
+                    self._acknowledged(chunk)
+            data = await self._receive(reader)
+            if not data:
+                return
+
+    async def _receive(self, reader: asyncio.StreamReader) -> bytes:
+        timeout = self._config.ack_response_timeout / 10**9
+        while True:
+            try:
+                async with asyncio.timeout(1):
+                    return await reader.read(READ_SIZE)
+            except TimeoutError:
+                oldest = next(iter(self._in_flight), None)
+                if oldest is not None and time.monotonic() - oldest.written_at > timeout:
+                    raise TimeoutError(f"no acknowledgement for {timeout:.0f} s") from None
+
+    def _acknowledged(self, chunk: bytes) -> None:
+        waiting = self._by_chunk.get(chunk)
+        if not waiting:
+            log.debug("%s: acknowledgement of an unknown chunk %r", self.name, chunk)
+            return
+        sent = waiting.popleft()
+        if not waiting:
+            del self._by_chunk[chunk]
+        self._delivered(sent)
+
+    def _delivered(self, sent: _InFlight) -> None:
+        del self._in_flight[sent]
+        self._backoff.reset()
+        self._frames += 1
+        self._bytes += len(sent.outgoing.frame.raw)
+        sent.outgoing.receipt.release()
+        if not self.pending:
+            self._idle.set()
+
+    def _recover(self) -> None:
+        """Put what was written and not delivered back at the head of the queue, in its order."""
+        self._retries += len(self._in_flight)
+        self._queue.extendleft(sent.outgoing for sent in reversed(self._in_flight))
+        self._in_flight.clear()
+        self._by_chunk.clear()

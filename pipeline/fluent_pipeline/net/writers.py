@@ -1,0 +1,135 @@
+"""The stdout and file outputs: one JSON object a record, one record a line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fluent_eql.api import Metric
+from fluent_pipeline.engine import Outgoing
+from fluent_pipeline.ndjson import records_of, to_line
+from fluent_pipeline.net.backoff import Backoff
+from fluent_pipeline.protocol.limits import Limits
+
+log = logging.getLogger(__name__)
+
+Write = Callable[[str, bytes], None]
+"""Write the lines of one tag; called in a thread of its own. Raises OSError."""
+
+
+def write_to_stdout(tag: str, lines: bytes) -> None:
+    """Write to the standard output."""
+    written = 0
+    while written < len(lines):
+        written += os.write(sys.stdout.fileno(), lines[written:])
+
+
+class AppendToFile:
+    """Appends to ``folder/name``, or to a file named after the tag where ``name`` is None."""
+
+    def __init__(self, folder: Path, name: str | None) -> None:
+        self._folder = folder
+        self._name = name
+
+    def __call__(self, tag: str, lines: bytes) -> None:
+        name = self._name or tag.replace("/", "_").replace("\0", "_") or "_"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with open(self._folder / name, "ab", buffering=0) as file:
+            file.write(lines)
+
+
+class LineOutput:
+    """Writes the records of frames as lines, in a thread, so that a slow reader stops nobody.
+
+    A frame is delivered when its lines have been written. Frames that are not logs have no
+    lines. While writing fails the frames wait and the write is tried again.
+    """
+
+    def __init__(self, name: str, matches: Callable[[str], bool], write: Write) -> None:
+        self.name = name
+        self.matches = matches
+        self._write = write
+        self._limits = Limits()
+        self._queue: deque[Outgoing] = deque()
+        self._queued = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._trouble: str | None = None
+        self._backoff = Backoff(0.2, 10)
+        self._records = 0
+
+    @property
+    def pending(self) -> int:
+        return len(self._queue)
+
+    @property
+    def trouble(self) -> str | None:
+        return self._trouble
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
+
+    def send(self, outgoing: Outgoing) -> None:
+        self._queue.append(outgoing)
+        self._idle.clear()
+        self._queued.set()
+
+    async def stop(self, grace: float) -> None:
+        if self._queue:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), grace)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def metrics(self) -> Iterator[Metric]:
+        labels = (("name", self.name),)
+        yield Metric(
+            "fluent_eql_output_records_total", "Records written", "counter", self._records, labels
+        )
+        up = self._trouble is None
+        yield Metric("fluent_eql_output_up", "Whether the target is reachable", "gauge", up, labels)
+        yield Metric(
+            "fluent_eql_output_pending_frames", "Undelivered frames", "gauge", self.pending, labels
+        )
+
+    async def _run(self) -> None:
+        while True:
+            if not self._queue:
+                self._idle.set()
+                self._queued.clear()
+                await self._queued.wait()
+            outgoing = self._queue[0]
+            lines = self._lines(outgoing)
+            try:
+                await asyncio.to_thread(self._write, outgoing.frame.tag, b"".join(lines))
+            except OSError as error:
+                await self._wait(str(error))
+                continue
+            self._trouble = None
+            self._backoff.reset()
+            self._records += len(lines)
+            self._queue.popleft()
+            outgoing.receipt.release()
+
+    async def _wait(self, reason: str) -> None:
+        wait = self._backoff.next()
+        self._trouble = reason
+        log.warning("%s: %s; trying again in %.1f s", self.name, reason, wait)
+        await asyncio.sleep(wait)
+
+    def _lines(self, outgoing: Outgoing) -> list[bytes]:
+        lines = []
+        for event in records_of(outgoing.frame, self._limits):
+            try:
+                lines.append(to_line(event.record))
+            except ValueError as error:
+                log.warning("%s: %s: a record is left out: %s", self.name, event.tag, error)
+        return lines

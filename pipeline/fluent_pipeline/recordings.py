@@ -1,0 +1,81 @@
+"""Recorded streams as events: NDJSON files, and the bytes of a forward connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from fluent_eql.event import Event, encode_value
+from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.ndjson import records_of
+from fluent_pipeline.protocol.frames import Frame, parse_frame
+from fluent_pipeline.protocol.framing import Framer, Message
+from fluent_pipeline.protocol.handshake import is_ping
+from fluent_pipeline.protocol.limits import Limits
+
+READ_SIZE = 1 << 20
+LOWEST_ARRAY, HIGHEST_ARRAY = 0x90, 0x9F
+WIDE_ARRAYS = (0xDC, 0xDD)
+
+Unreadable = Callable[[str, str], None]
+"""Called with a place (``line 3``, ``byte 17``) and what is wrong there."""
+
+
+def read_events(stream: BinaryIO, tag: str, unreadable: Unreadable) -> Iterator[Event]:
+    """The events of a recording, in its order.
+
+    A stream that begins with a msgpack array is a forward connection's, as its server received
+    it, a handshake included; any other is NDJSON. ``tag`` is given to the records of NDJSON,
+    whose own time is 0. A line that is no JSON object is reported and passed over; a forward
+    stream ends at its first malformed message, which is reported.
+    """
+    first = stream.read(1)
+    if first and (LOWEST_ARRAY <= first[0] <= HIGHEST_ARRAY or first[0] in WIDE_ARRAYS):
+        yield from _forward_events(first, stream, unreadable)
+    else:
+        yield from _ndjson_events(first, stream, tag, unreadable)
+
+
+def _ndjson_events(
+    first: bytes, stream: BinaryIO, tag: str, unreadable: Unreadable
+) -> Iterator[Event]:
+    for number, line in enumerate(_lines(first, stream), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _event_of(line, tag)
+        except (ValueError, OverflowError, RecursionError) as error:
+            unreadable(f"line {number}", str(error) or type(error).__name__)
+
+
+def _lines(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    if first:
+        yield first if first == b"\n" else first + stream.readline()
+    yield from stream
+
+
+def _event_of(line: bytes, tag: str) -> Event:
+    record = json.loads(line)
+    if not isinstance(record, dict):
+        raise ValueError(f"expected a JSON object, found {type(record).__name__}")
+    return Event(tag, 0, encode_value(record))
+
+
+def _forward_events(first: bytes, stream: BinaryIO, unreadable: Unreadable) -> Iterator[Event]:
+    limits = Limits()
+    framer = Framer(limits)
+    framer.receive_data(first)
+    try:
+        while data := stream.read(READ_SIZE):
+            framer.receive_data(data)
+            while isinstance(message := framer.next_message(), Message):
+                if not is_ping(message):
+                    frame = parse_frame(message)
+                    if isinstance(frame, Frame):
+                        yield from records_of(frame, limits)
+    except RemoteProtocolError as error:
+        unreadable(f"byte {error.offset}", error.message)
+    else:
+        if framer.buffered:
+            unreadable("the end", f"the last message lacks its end, after {framer.buffered} bytes")

@@ -1,0 +1,237 @@
+"""The EQL filter: events → stage matches → alerts → enriched records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from operator import itemgetter
+from typing import Any
+
+from fluent_eql.alert import Alert
+from fluent_eql.api import KEEP, Body, Emission, Metric, Outcome, Problem, Replace
+from fluent_eql.detection import EventRule, JoinValues, Observation, SequenceRule, StagesOfKey
+from fluent_eql.enrich import enrich
+from fluent_eql.event import Event
+from fluent_eql.lang import SequenceQuery
+from fluent_eql.match.machine import StageMatch, order_of
+from fluent_eql.match.window import ReorderWindow
+from fluent_eql.rules import Rule, load_rules
+from fluent_eql.screen import Screen
+from fluent_eql.settings import EqlOptions
+from fluent_eql.shipped import shipped_rules
+
+COUNTERS = {
+    "fluent_eql_alerts_total": "Completed rules",
+    "fluent_eql_events_decoded_total": "Records that the screen let through to the rules",
+    "fluent_eql_stage_matches_total": "Events that satisfied a stage of a sequence",
+}
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """An event that waits for ``waiting`` stage matches to be decided.
+
+    ``alerts`` are those it has so far, each with its rule's number and whether it is new.
+    """
+
+    event: Event
+    waiting: int = 0
+    alerts: list[tuple[int, Alert, bool]] = field(default_factory=list)
+    open: bool = True
+
+
+@dataclass(slots=True)
+class _Subject:
+    """What a stage match remembers of its event. ``held`` is None where it completes nothing."""
+
+    summaries: dict[int, dict[str, Any]]
+    by: JoinValues
+    held: _Held | None
+
+
+class EqlFilter:
+    """Runs rules on the events it is given; see :mod:`fluent_eql.api` for the contract."""
+
+    Options = EqlOptions
+
+    def __init__(self, rules: Sequence[Rule], settings: EqlOptions) -> None:
+        self._settings = settings
+        self.rules = tuple(rules)
+        self._event_rules, self._sequences = _by_kind(rules, settings)
+        self._window: ReorderWindow[tuple[int, Hashable]] = ReorderWindow(settings.reorder_window)
+        self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
+        self._arrivals = count()
+        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+
+    @classmethod
+    def create(cls, options: EqlOptions) -> EqlFilter:
+        """Load the rules that the options name. Raises RuleErrors."""
+        paths = options.rules or (shipped_rules(),)
+        found = load_rules(paths, event_category_field=options.event_category_field)
+        return cls(found.rules, options)
+
+    def screen(self, body: Body) -> Sequence[int] | None:
+        return self._screen.offsets(body)
+
+    def process(self, events: Sequence[Event], now: int) -> Outcome:
+        outcome = Outcome()
+        holds = [held for event in events if (held := self._take(event, now, outcome))]
+        self._decide(self._window.release(now), now, outcome)
+        outcome.held = [held.event for held in holds if held.open]
+        return outcome
+
+    def advance(self, now: int) -> Outcome:
+        outcome = Outcome()
+        self._decide(self._window.release(now), now, outcome)
+        for sequence in self._sequences.values():
+            sequence.matcher.expire(now)
+        return outcome
+
+    def next_deadline(self) -> int | None:
+        return self._window.next_deadline()
+
+    def flush(self, now: int) -> Outcome:
+        outcome = Outcome()
+        self._decide(self._window.release_all(), now, outcome)
+        return outcome
+
+    def metrics(self) -> Iterator[Metric]:
+        for (name, labels), value in sorted(self._counts.items()):
+            yield Metric(name, COUNTERS[name], "counter", value, labels)
+        for sequence in self._sequences.values():
+            yield from sequence.metrics()
+
+    def time_of(self, event: Event) -> int:
+        """When an event happened, in nanoseconds since the epoch.
+
+        Raises ValueError where its record is not one msgpack map.
+        """
+        return Observation(event, self._settings).time
+
+    def _take(self, event: Event, now: int, outcome: Outcome) -> _Held | None:
+        """Look at one event: its single-event alerts, and its stage matches into the window."""
+        self._counts["fluent_eql_events_decoded_total", ()] += 1
+        try:
+            seen = Observation(event, self._settings)
+        except ValueError as error:
+            outcome.problems.append(Problem(event, str(error)))
+            return None
+        held = _Held(event)
+        for number, event_rule in self._event_rules.items():
+            if event_rule.matches(seen):
+                held.alerts.append((number, event_rule.alert(seen), True))
+        for number, sequence in self._sequences.items():
+            for found in sequence.stages_of(seen):
+                self._wait(number, seen, found, held, now)
+        if held.waiting:
+            return held
+        if held.alerts:
+            self._settle(held, outcome)
+        return None
+
+    def _wait(
+        self, number: int, seen: Observation, found: StagesOfKey, held: _Held, now: int
+    ) -> None:
+        sequence = self._sequences[number]
+        completes = sequence.last_stage in found.stages
+        held.waiting += completes
+        match = StageMatch(
+            order=order_of(seen.time, seen.tiebreaker, next(self._arrivals)),
+            stages=found.stages,
+            identity=seen.identity,
+            arrived=now,
+            subject=_Subject(
+                sequence.summaries(seen, found.stages), found.by, held if completes else None
+            ),
+        )
+        self._window.add((number, found.key), match)
+        self._count("fluent_eql_stage_matches_total", sequence.rule)
+
+    def _decide(
+        self,
+        batches: Iterable[tuple[tuple[int, Hashable], list[StageMatch]]],
+        now: int,
+        outcome: Outcome,
+    ) -> None:
+        for (number, key), batch in batches:
+            sequence = self._sequences[number]
+            for match in sequence.matcher.run(key, batch, now):
+                self._complete(number, sequence, match, outcome)
+            for match in batch:
+                held = match.subject.held
+                if held is not None:
+                    held.waiting -= 1
+                    if not held.waiting:
+                        self._settle(held, outcome)
+
+    def _complete(
+        self, number: int, sequence: SequenceRule, match: StageMatch, outcome: Outcome
+    ) -> None:
+        subject: _Subject = match.subject
+        held = subject.held
+        if held is None or match.sequence is None:
+            raise AssertionError("only an event held for its last stage completes a sequence")
+        events = [(part.order[0], part.subject.summaries) for part in match.sequence]
+        alert = sequence.alert(subject.by, events, late=not held.open)
+        is_new = match.sequence[-1] is match
+        if held.open:
+            held.alerts.append((number, alert, is_new))
+        else:
+            self._announce(alert, outcome)
+            self._emit(held.event, [alert], enrich(held.event, [alert]), None, outcome)
+            held.event.forget_record()
+
+    def _settle(self, held: _Held, outcome: Outcome) -> None:
+        held.open = False
+        if not held.alerts:
+            outcome.decided.append((held.event, KEEP))
+        else:
+            ordered = sorted(held.alerts, key=itemgetter(0))
+            raw = enrich(held.event, [alert for _, alert, _ in ordered])
+            outcome.decided.append((held.event, Replace((raw,))))
+            fresh = [alert for _, alert, is_new in ordered if is_new]
+            for alert in fresh:
+                self._announce(alert, outcome)
+            if self._settings.alert_copies:
+                self._emit(held.event, fresh, raw, held.event, outcome)
+        held.event.forget_record()
+
+    def _announce(self, alert: Alert, outcome: Outcome) -> None:
+        outcome.alerts.append(alert.to_dict())
+        self._count("fluent_eql_alerts_total", alert.rule, ("late", str(alert.late).lower()))
+
+    def _emit(
+        self,
+        event: Event,
+        alerts: Sequence[Alert],
+        raw: bytes,
+        cause: Event | None,
+        outcome: Outcome,
+    ) -> None:
+        tags = dict.fromkeys(self._alert_tag(alert.rule, event.tag) for alert in alerts)
+        outcome.emitted += [Emission(tag, event.time, raw, cause) for tag in tags]
+
+    def _alert_tag(self, rule: Rule, tag: str) -> str:
+        names = {"${rule.slug}": rule.slug, "${rule.id}": rule.id, "${tag}": tag}
+        text = self._settings.alert_tag
+        for name, value in names.items():
+            text = text.replace(name, value)
+        return text
+
+    def _count(self, name: str, rule: Rule, *labels: tuple[str, str]) -> None:
+        self._counts[name, (("rule", rule.slug), *labels)] += 1
+
+
+def _by_kind(
+    rules: Sequence[Rule], settings: EqlOptions
+) -> tuple[dict[int, EventRule], dict[int, SequenceRule]]:
+    events: dict[int, EventRule] = {}
+    sequences: dict[int, SequenceRule] = {}
+    for number, rule in enumerate(rules):
+        if isinstance(rule.query, SequenceQuery):
+            sequences[number] = SequenceRule(rule, rule.query, settings)
+        else:
+            events[number] = EventRule(rule, rule.query)
+    return events, sequences

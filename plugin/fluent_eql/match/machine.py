@@ -1,0 +1,116 @@
+"""The sequence semantics of one join key, fed in event order.
+
+Per stage there is a list of partial sequences that have got that far. An event takes the latest
+partial of the stage before and discards it and every older one: the newest wins, and what has
+been taken is consumed, even where maxspan then rejects the result.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+Order = tuple[int, float, int]
+"""Event time in nanoseconds, tiebreaker (infinite where there is none), number of arrival."""
+
+
+def order_of(time: int, tiebreaker: Any, arrival: int) -> Order:
+    """The place of an event in its stream; ``tiebreaker`` counts only where it is a number."""
+    known = isinstance(tiebreaker, int | float) and not isinstance(tiebreaker, bool)
+    return time, tiebreaker if known else math.inf, arrival
+
+
+@dataclass(slots=True, eq=False)
+class StageMatch:
+    """An event that satisfies at least one stage of a rule, for one join key.
+
+    ``stages`` are the stages' numbers, the last first. ``identity`` is the same for the same
+    event sent twice, None where the event has no name of its own. ``arrived`` is the time of
+    arrival on the clock of the caller. ``subject`` is the caller's own and comes back untouched.
+    ``sequence`` is the sequence that the event completed, once it did.
+    """
+
+    order: Order
+    stages: tuple[int, ...]
+    identity: Any
+    arrived: int
+    subject: Any
+    sequence: Sequence | None = None
+
+
+Sequence = tuple[StageMatch, ...]
+"""The events of a sequence or of its beginning, one a stage, in the order of the stages."""
+
+
+class Machine:
+    """The partial sequences of one join key.
+
+    ``stages`` is the number of stages, ``maxspan`` in nanoseconds or None. Each stage keeps at
+    most ``max_pending`` partials, the newest.
+    """
+
+    __slots__ = ("_partials", "_stages", "_maxspan", "_max_pending")
+
+    def __init__(self, stages: int, maxspan: int | None, max_pending: int) -> None:
+        self._stages = stages
+        self._maxspan = maxspan
+        self._max_pending = max_pending
+        self._partials: list[list[Sequence]] = [[] for _ in range(stages - 1)]
+
+    def copy(self) -> Machine:
+        """A machine in the same state that goes on alone."""
+        twin = Machine(self._stages, self._maxspan, self._max_pending)
+        twin._partials = [list(partials) for partials in self._partials]
+        return twin
+
+    def feed(self, match: StageMatch) -> Sequence | None:
+        """Take the next event; the sequence that it completes, if it completes one.
+
+        The last stage is tried first, so one event completes one sequence and starts another
+        but never stands in two stages of the same one.
+        """
+        completed = None
+        for stage in match.stages:
+            sequence = self._advance(stage, match)
+            if sequence is None:
+                continue
+            if stage == self._stages - 1:
+                completed = sequence
+            else:
+                self._keep(stage, sequence)
+        return completed
+
+    def forget(self, arrived_before: int) -> None:
+        """Drop the partials whose last event arrived before that time."""
+        for stage, partials in enumerate(self._partials):
+            if any(partial[-1].arrived < arrived_before for partial in partials):
+                self._partials[stage] = [p for p in partials if p[-1].arrived >= arrived_before]
+
+    @property
+    def pending(self) -> int:
+        """How many partial sequences wait for their next event."""
+        return sum(len(partials) for partials in self._partials)
+
+    def _advance(self, stage: int, match: StageMatch) -> Sequence | None:
+        if stage == 0:
+            return (match,)
+        partials = self._partials[stage - 1]
+        taken = len(partials) - 1
+        while taken >= 0 and partials[taken][-1].order >= match.order:
+            taken -= 1
+        if taken < 0:
+            return None
+        sequence = (*partials[taken], match)
+        del partials[: taken + 1]
+        span = match.order[0] - sequence[0].order[0]
+        return None if self._maxspan is not None and span > self._maxspan else sequence
+
+    def _keep(self, stage: int, sequence: Sequence) -> None:
+        partials = self._partials[stage]
+        place = len(partials)
+        while place and partials[place - 1][-1].order > sequence[-1].order:
+            place -= 1
+        partials.insert(place, sequence)
+        if len(partials) > self._max_pending:
+            del partials[0]

@@ -1,0 +1,121 @@
+"""One join key's recent past.
+
+Events that arrive in order go straight through the machine. One that comes late is put in its
+place, and the key's remembered events are run again from there: the verdicts are those of a
+stream that had arrived in order, except that an alert once given stays given.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+from operator import attrgetter
+
+from fluent_eql.match.machine import Machine, Order, StageMatch
+
+by_order = attrgetter("order")
+
+
+class Timeline:
+    """The events of one key that are remembered, and the machine before and after them.
+
+    Remembered are the newest ``max_pending`` events of each stage. What is older has gone into
+    the machine ``_before`` for good; an event that comes even later than that is fed to it there.
+    """
+
+    __slots__ = ("_before", "_after", "_recent", "_horizon", "_max_pending")
+
+    def __init__(self, machine: Machine, max_pending: int) -> None:
+        self._before = machine
+        self._after = machine.copy()
+        self._recent: list[StageMatch] = []
+        self._horizon: Order | None = None
+        self._max_pending = max_pending
+
+    def run(self, batch: Iterable[StageMatch]) -> list[StageMatch]:
+        """Take events in their order; those that now complete a sequence, old ones included.
+
+        The ``sequence`` of a completed event is set. An event that is remembered already, sent a
+        second time, shares the first one's sequence and changes nothing else.
+        """
+        completed: list[StageMatch] = []
+        repeats: list[tuple[StageMatch, StageMatch]] = []
+        disordered = False
+        for match in batch:
+            if (first := self._remembered(match)) is not None:
+                repeats.append((match, first))
+            elif not disordered and self._is_next(match):
+                self._recent.append(match)
+                _complete(match, self._after, completed)
+            else:
+                disordered = True
+                self._insert(match, completed)
+        if disordered:
+            self._run_again(completed)
+        for match, first in repeats:
+            match.sequence = first.sequence
+            if match.sequence is not None:
+                completed.append(match)
+        self._trim()
+        return completed
+
+    def forget(self, arrived_before: int) -> None:
+        """Forget what arrived before that time."""
+        while self._recent and self._recent[0].arrived < arrived_before:
+            self._forget_oldest()
+        self._before.forget(arrived_before)
+        self._after.forget(arrived_before)
+
+    @property
+    def pending(self) -> int:
+        """How many partial sequences wait for their next event."""
+        return self._after.pending
+
+    def _is_next(self, match: StageMatch) -> bool:
+        newest = self._recent[-1].order if self._recent else self._horizon
+        return newest is None or match.order > newest
+
+    def _insert(self, match: StageMatch, completed: list[StageMatch]) -> None:
+        if self._horizon is not None and match.order < self._horizon:
+            _complete(match, self._before, completed)
+        else:
+            insort(self._recent, match, key=by_order)
+
+    def _run_again(self, completed: list[StageMatch]) -> None:
+        self._after = self._before.copy()
+        for match in self._recent:
+            _complete(match, self._after, completed)
+
+    def _remembered(self, match: StageMatch) -> StageMatch | None:
+        if match.identity is None:
+            return None
+        for known in reversed(self._recent):
+            if known.order[0] < match.order[0]:
+                break
+            if known.identity == match.identity and known.stages == match.stages:
+                return known
+        return None
+
+    def _trim(self) -> None:
+        if len(self._recent) <= self._max_pending:
+            return
+        counts: dict[int, int] = {}
+        for match in self._recent:
+            for stage in match.stages:
+                counts[stage] = counts.get(stage, 0) + 1
+        while max(counts.values()) > self._max_pending:
+            for stage in self._recent[0].stages:
+                counts[stage] -= 1
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        oldest = self._recent.pop(0)
+        self._before.feed(oldest)
+        self._horizon = oldest.order
+
+
+def _complete(match: StageMatch, machine: Machine, completed: list[StageMatch]) -> None:
+    sequence = machine.feed(match)
+    if sequence is not None and match.sequence is None:
+        match.sequence = sequence
+        completed.append(match)

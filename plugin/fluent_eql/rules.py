@@ -1,0 +1,252 @@
+"""Rule files: TOML in the layout of Elastic's public detection rules, one rule a file.
+
+Read are ``[rule]`` name, rule_id, severity, risk_score, query (required), language, description,
+references, tags, note, version, ``[[rule.threat]]``, and ``[metadata]`` ruleset. Other keys are
+allowed and ignored. Files whose language is not EQL are skipped and counted.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fluent_eql.errors import RuleErrors, RuleFileError, SourceError
+from fluent_eql.lang import EventQuery, Origin, SequenceQuery, compile_query
+
+SEVERITIES = ("low", "medium", "high", "critical")
+TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+QUERY_START = re.compile(r"^[ \t]*query[ \t]*=[ \t]*('''\n?|\"\"\"\n?|'|\")", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One tactic, technique or subtechnique: its id, name and address."""
+
+    id: str
+    name: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Threat:
+    """One tactic of a framework with the techniques that the rule maps to it."""
+
+    framework: str
+    tactic: Reference
+    techniques: tuple[Reference, ...]
+    subtechniques: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule, ready to run. ``slug`` is its name in lower case with underscores."""
+
+    id: str
+    name: str
+    severity: str
+    risk_score: int
+    query: EventQuery | SequenceQuery
+    query_text: str
+    source: str
+    description: str = ""
+    version: str | None = None
+    ruleset: str | None = None
+    references: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    threats: tuple[Threat, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+
+
+@dataclass(slots=True)
+class RuleSet:
+    """What a load found: the rules in the order of the files, and the files left out."""
+
+    rules: list[Rule] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def load_rules(paths: Iterable[Path], *, event_category_field: str = "event.category") -> RuleSet:
+    """Read every rule file named, and every ``*.toml`` below every folder named.
+
+    Raises RuleErrors with all that is wrong in them, two files with one rule id included.
+    """
+    found = RuleSet()
+    errors: list[SourceError] = []
+    files: dict[str, str] = {}
+    for path in rule_files(paths):
+        try:
+            rule = read_rule(path, event_category_field=event_category_field)
+            if isinstance(rule, Skipped):
+                found.skipped.append((str(path), rule.reason))
+                continue
+            if rule.id in files:
+                message = f"the rule id {rule.id} is already used in {files[rule.id]}"
+                raise _Text(str(path), path.read_text("utf-8")).error(message, "rule_id")
+            files[rule.id] = str(path)
+            found.rules.append(rule)
+        except SourceError as error:
+            errors.append(error)
+    if not found.rules and not errors:
+        where = ", ".join(str(path) for path in paths) or "no path"
+        errors.append(RuleFileError("expected at least one EQL rule file (*.toml)", source=where))
+    if errors:
+        raise RuleErrors(errors)
+    return found
+
+
+def rule_files(paths: Iterable[Path]) -> list[Path]:
+    """The files that ``paths`` stand for: files as they are, folders as their ``*.toml``."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(path.rglob("*.toml")) if path.is_dir() else [path]
+    return list(dict.fromkeys(files))
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that holds no EQL rule, and why."""
+
+    reason: str
+
+
+def read_rule(path: Path, *, event_category_field: str = "event.category") -> Rule | Skipped:
+    """Read one rule file. Raises SourceError with file, line and column."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleFileError(f"cannot be read: {error}", source=str(path)) from error
+    return parse_rule(text, source=str(path), event_category_field=event_category_field)
+
+
+def parse_rule(
+    text: str, *, source: str, event_category_field: str = "event.category"
+) -> Rule | Skipped:
+    """Read one rule from the text of its file. Raises SourceError with line and column."""
+    file = _Text(source, text)
+    document = file.parse()
+    body = file.table(document, "rule")
+    language = body.get("language", "eql")
+    if language != "eql":
+        return Skipped(f"its language is {language}, not eql")
+    metadata = document.get("metadata", {})
+    return Rule(
+        id=file.text_value(body, "rule_id"),
+        name=file.text_value(body, "name"),
+        severity=_severity(file, body),
+        risk_score=_risk_score(file, body),
+        query=compile_query(
+            file.text_value(body, "query"),
+            source=source,
+            origin=file.query_origin(),
+            event_category_field=event_category_field,
+        ),
+        query_text=file.text_value(body, "query"),
+        source=source,
+        description=str(body.get("description", "")).strip(),
+        version=str(body["version"]) if "version" in body else None,
+        ruleset=metadata.get("ruleset"),
+        references=tuple(body.get("references", ())),
+        tags=tuple(body.get("tags", ())),
+        note=str(body.get("note", "")).strip(),
+        threats=tuple(_threat(file, item) for item in body.get("threat", ())),
+    )
+
+
+def _severity(file: _Text, body: Mapping[str, Any]) -> str:
+    severity = file.text_value(body, "severity")
+    if severity not in SEVERITIES:
+        raise file.error(f"expected one of {', '.join(SEVERITIES)}, found {severity!r}", "severity")
+    return severity
+
+
+def _risk_score(file: _Text, body: Mapping[str, Any]) -> int:
+    score = body.get("risk_score")
+    if not isinstance(score, int) or isinstance(score, bool) or not 0 <= score <= 100:
+        raise file.error(
+            f"expected risk_score, a whole number from 0 to 100, found {score!r}", "risk_score"
+        )
+    return score
+
+
+def _threat(file: _Text, item: Mapping[str, Any]) -> Threat:
+    techniques = item.get("technique", ())
+    try:
+        return Threat(
+            framework=str(item.get("framework", "MITRE ATT&CK")),
+            tactic=_reference(item["tactic"]),
+            techniques=tuple(_reference(technique) for technique in techniques),
+            subtechniques=tuple(
+                _reference(part)
+                for technique in techniques
+                for part in technique.get("subtechnique", ())
+            ),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise file.error(
+            "expected [[rule.threat]] with a tactic and techniques that have id, name, reference",
+            "threat",
+        ) from error
+
+
+def _reference(item: Mapping[str, Any]) -> Reference:
+    return Reference(str(item["id"]), str(item["name"]), str(item.get("reference", "")))
+
+
+class _Text:
+    """A rule file's text, to say where in it something is wrong."""
+
+    def __init__(self, source: str, text: str) -> None:
+        self._source = source
+        self._text = text
+
+    def parse(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self._text)
+        except tomllib.TOMLDecodeError as error:
+            place = TOML_PLACE.search(str(error))
+            line, column = (int(place[1]), int(place[2])) if place else (self._lines(), 1)
+            message = f"not TOML: {TOML_PLACE.sub('', str(error)).strip()}"
+            raise self._at(message, line, column) from error
+
+    def table(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value = document.get(key)
+        if not isinstance(value, dict):
+            raise self._at(f"expected a table [{key}]", 1, 1)
+        return value
+
+    def text_value(self, body: Mapping[str, Any], key: str) -> str:
+        value = body.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(f"expected {key}, a text, in [rule]; found {value!r}", key)
+        return value
+
+    def error(self, message: str, key: str) -> RuleFileError:
+        found = re.search(rf"^[ \t]*(?:\[\[rule\.)?{re.escape(key)}\b", self._text, re.MULTILINE)
+        found = found or re.search(r"^\[rule\]", self._text, re.MULTILINE)
+        line = self._text.count("\n", 0, found.start()) + 1 if found else 1
+        return self._at(message, line, 1)
+
+    def query_origin(self) -> Origin:
+        """Where the query's first character stands in the file."""
+        found = QUERY_START.search(self._text)
+        if found is None:
+            return Origin(1, 1)
+        start = found.end()
+        line_start = self._text.rfind("\n", 0, start) + 1
+        return Origin(self._text.count("\n", 0, start) + 1, start - line_start + 1)
+
+    def _at(self, message: str, line: int, column: int) -> RuleFileError:
+        lines = self._text.splitlines()
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        return RuleFileError(message, source=self._source, line=line, column=column, text=text)
+
+    def _lines(self) -> int:
+        return max(self._text.count("\n"), 1)

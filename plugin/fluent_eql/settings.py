@@ -1,0 +1,77 @@
+"""The keys of the ``eql`` filter's configuration section."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fluent_eql import options
+from fluent_eql.options import option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EqlOptions:
+    """Durations are in nanoseconds. A ``reorder_window`` of None waits until the stream ends."""
+
+    rules: tuple[Path, ...] = option(
+        "rules",
+        options.path,
+        "rule files, or folders of rule files; without it the shipped rule runs",
+        default=(),
+        many=True,
+    )
+    reorder_window: int | None = option(
+        "reorder_window",
+        options.duration,
+        "how long a record that could complete a sequence waits for events that precede it",
+        default=2 * 10**9,
+    )
+    state_ttl: int | None = option(
+        "state.ttl",
+        options.duration,
+        "how long a join key is remembered; by default 10m, or twice maxspan where that is longer",
+        default=None,
+    )
+    max_entities: int = option(
+        "state.max_entities",
+        options.integer(1),
+        "how many join keys a rule remembers; past it the least recent is forgotten",
+        default=100_000,
+    )
+    max_pending: int = option(
+        "state.max_pending",
+        options.integer(1),
+        "how many events are remembered for each join key and stage",
+        default=64,
+    )
+    timestamp_fields: tuple[str, ...] = option(
+        "timestamp_field",
+        options.text,
+        "fields that hold the event's time; the first usable one counts, then the Fluent time",
+        default=("@timestamp",),
+        many=True,
+    )
+    tiebreaker_field: str = option(
+        "tiebreaker_field",
+        options.text,
+        "the field that orders events of the same time",
+        default="event.sequence",
+    )
+    event_category_field: str = option(
+        "event_category_field",
+        options.text,
+        "the field that a rule's event category is compared with",
+        default="event.category",
+    )
+    alert_tag: str = option(
+        "alert_tag",
+        options.text,
+        "the tag of late alerts and copies; knows ${rule.slug}, ${rule.id} and ${tag}",
+        default="eql.alert.${rule.slug}",
+    )
+    alert_copies: bool = option(
+        "alert_copies",
+        options.switch,
+        "send a copy of every tagged record under the alert tag",
+        default=False,
+    )

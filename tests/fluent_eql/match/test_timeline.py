@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fluent_eql.match.machine import Machine, StageMatch, order_of
+from fluent_eql.match.timeline import Timeline
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def match(name: str, time: int, *stages: int, arrived: int = 0) -> StageMatch:
+    return StageMatch(order_of(time, None, time), stages, (name, time), arrived, name)
+
+
+def timeline(stages: int = 2, maxspan: int | None = None, max_pending: int = 64) -> Timeline:
+    return Timeline(Machine(stages, maxspan, max_pending), max_pending)
+
+
+def names(completed: Iterable[StageMatch]) -> list[tuple[str, ...]]:
+    return [tuple(part.subject for part in event.sequence or ()) for event in completed]
+
+
+def test_events_in_order_complete_as_in_the_machine() -> None:
+    line = timeline()
+    assert names(line.run([match("n", 1, 0)])) == []
+    assert names(line.run([match("f", 2, 1)])) == [("n", "f")]
+
+
+def test_a_completing_event_that_waited_in_vain_is_completed_by_a_late_start() -> None:
+    line = timeline()
+    assert line.run([match("f", 5, 1)]) == []
+    assert names(line.run([match("n", 4, 0)])) == [("n", "f")]
+
+
+def test_a_late_start_goes_to_the_first_completing_event_after_it() -> None:
+    line = timeline()
+    line.run([match("f1", 5, 1), match("f2", 6, 1)])
+    assert names(line.run([match("n", 4, 0)])) == [("n", "f1")]
+
+
+def test_a_backlog_of_late_completing_events_finds_each_its_own_start() -> None:
+    line = timeline(maxspan=1)
+    line.run([match(f"n{time}", time, 0) for time in (10, 20, 30)])
+    found = [line.run([match(f"f{time}", time + 1, 1)]) for time in (10, 30, 20)]
+    assert [names(events) for events in found] == [
+        [("n10", "f10")],
+        [("n30", "f30")],
+        [("n20", "f20")],
+    ]
+
+
+def test_a_late_start_that_an_earlier_alert_would_have_consumed_starts_nothing() -> None:
+    line = timeline()
+    assert names(line.run([match("n1", 1, 0), match("f1", 5, 1)])) == [("n1", "f1")]
+    assert line.run([match("n2", 3, 0)]) == []
+    assert line.run([match("f2", 6, 1)]) == []
+
+
+def test_a_rejected_candidate_is_completed_by_a_late_start_within_maxspan() -> None:
+    line = timeline(maxspan=5)
+    assert line.run([match("n1", 0, 0), match("f", 9, 1)]) == []
+    assert names(line.run([match("n2", 7, 0)])) == [("n2", "f")]
+
+
+def test_the_same_event_sent_again_has_the_same_sequence_and_changes_nothing() -> None:
+    line = timeline()
+    line.run([match("n", 1, 0), match("f", 2, 1)])
+    line.run([match("n", 1, 0)])
+    again = match("f", 2, 1)
+    assert names(line.run([again])) == [("n", "f")]
+    assert again.sequence is not None
+    assert again.sequence[-1] is not again
+    assert line.run([match("g", 3, 1)]) == []
+
+
+def test_the_same_event_twice_in_one_batch_completes_once() -> None:
+    line = timeline()
+    first, again = match("f", 2, 1), match("f", 2, 1)
+    completed = line.run([match("n", 1, 0), first, again])
+    assert completed == [first, again]
+    assert first.sequence is again.sequence
+
+
+def test_events_without_identity_are_all_different() -> None:
+    line = timeline()
+    events = [match("n", 1, 0), match("n", 1, 0), match("f", 2, 1), match("f", 3, 1)]
+    for event in events:
+        event.identity = None
+    assert names(line.run(events)) == [("n", "f")]
+
+
+def test_a_key_with_endless_events_stays_bounded_and_exact_in_order() -> None:
+    line = timeline(max_pending=4)
+    found = 0
+    for time in range(0, 1000, 2):
+        found += len(line.run([match("n", time, 0)]))
+        found += len(line.run([match("f", time + 1, 1)]))
+    assert found == 500
+    assert len(line._recent) <= 8
+
+
+def test_an_event_later_than_all_that_is_remembered_still_finds_a_start() -> None:
+    line = timeline(max_pending=2)
+    line.run([match(f"n{time}", time, 0) for time in range(4)])
+    assert names(line.run([match("f", 1, 1)])) in ([("n0", "f")], [("n1", "f")])
+
+
+def test_what_arrived_too_long_ago_is_forgotten() -> None:
+    line = timeline()
+    line.run([match("n", 1, 0, arrived=10)])
+    line.forget(arrived_before=11)
+    assert line.pending == 0
+    assert line.run([match("f", 2, 1, arrived=20)]) == []
+
+
+stage_sets = st.sampled_from([(0,), (1,), (2,), (1, 0), (2, 0), (2, 1), (2, 1, 0)])
+
+
+@given(st.lists(stage_sets, max_size=14), st.randoms(use_true_random=False), st.integers(1, 20))
+def test_one_event_at_a_time_in_any_order_misses_none_of_the_sequences_of_the_ordered_stream(
+    stages: list[tuple[int, ...]], random: object, maxspan: int
+) -> None:
+    def events() -> list[StageMatch]:
+        return [match(str(time), time, *which) for time, which in enumerate(stages)]
+
+    ordered = timeline(3, maxspan)
+    expected = {names([event])[0] for event in ordered.run(events())}
+    shuffled = events()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    line = timeline(3, maxspan)
+    for event in shuffled:
+        line.run([event])
+    completing = {event.subject for event in shuffled if event.sequence is not None}
+    assert {sequence[-1] for sequence in expected} <= completing
