@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fluent_eql.api import KEEP, Body, Drop, Emission, Filter, Outcome, Replace, Verdict
+from fluent_eql.api import KEEP, Drop, Emission, Filter, Outcome, Replace, Verdict
 from fluent_eql.event import Event
 from fluent_pipeline.protocol.entries import Entry, EntryKind, entries_at, walk
-from fluent_pipeline.protocol.frames import Frame, parse_frame
-from fluent_pipeline.protocol.framing import Message
+from fluent_pipeline.protocol.frames import Frame, frame_of
 from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.protocol.splice import (
     Edit,
@@ -81,6 +80,17 @@ class EngineCounts:
     problems: int = 0
 
 
+Payload = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """A frame between two stages, with its entries inflated."""
+
+    frame: Frame
+    payload: Payload
+
+
 @dataclass(slots=True, eq=False)
 class _Passage:
     """A frame on its way through one stage, with what has been decided of its entries.
@@ -89,7 +99,7 @@ class _Passage:
     """
 
     frame: Frame
-    payload: Body
+    payload: Payload
     stage: int
     receipt: Receipt
     entries: dict[Event, Entry]
@@ -138,13 +148,12 @@ class Engine:
         Raises RemoteProtocolError where a compressed body cannot be inflated, before anything of
         the frame is taken: such a body must not be acknowledged, whoever is to read it.
         """
-        if frame.compressed and not frame.signal:
-            frame.payload(self._limits)
+        passing = self._prefixed(self._open(frame), tag_prefix)
         self.counts.frames += 1
         self.counts.bytes += len(frame.raw)
         sent: list[Outgoing] = []
         receipt.hold()
-        self._run(self._retagged(frame, tag_prefix), 0, receipt, now, sent)
+        self._run(passing, 0, receipt, now, sent)
         receipt.release()
         return sent
 
@@ -172,28 +181,32 @@ class Engine:
         """How many events wait for a filter's verdict."""
         return len(self._passages)
 
+    def _open(self, frame: Frame) -> _Passing:
+        """Raises RemoteProtocolError where the frame's body is corrupt."""
+        return _Passing(frame, b"" if frame.signal else frame.payload(self._limits))
+
     def _run(
-        self, frame: Frame, first: int, receipt: Receipt, now: int, sent: list[Outgoing]
+        self, passing: _Passing | None, first: int, receipt: Receipt, now: int, sent: list[Outgoing]
     ) -> None:
         """Take a frame through the stages from ``first`` on, until it is sent, held or gone."""
-        passing: Frame | None = frame
         for number in range(first, len(self.stages)):
-            if passing is not None and self.stages[number].matches(passing.tag):
+            if passing is not None and self.stages[number].matches(passing.frame.tag):
                 passing = self._filter(passing, number, receipt, now, sent)
         if passing is not None:
             receipt.hold()
-            sent.append(Outgoing(passing, receipt))
+            sent.append(Outgoing(passing.frame, receipt))
 
     def _filter(
-        self, frame: Frame, number: int, receipt: Receipt, now: int, sent: list[Outgoing]
-    ) -> Frame | None:
+        self, passing: _Passing, number: int, receipt: Receipt, now: int, sent: list[Outgoing]
+    ) -> _Passing | None:
         """One stage for one frame: the frame that leaves it, None where it is held or gone."""
         stage = self.stages[number]
-        events = {} if frame.signal else self._events(frame, stage.filter)
+        events = {} if passing.frame.signal else self._events(passing, stage.filter)
         if not events:
-            return self._retagged(frame, stage.tag_prefix)
-        payload = frame.payload(self._limits)
-        passage = _Passage(frame, payload, number, receipt, events, waiting=len(events) + 1)
+            return self._prefixed(passing, stage.tag_prefix)
+        passage = _Passage(
+            passing.frame, passing.payload, number, receipt, events, waiting=len(events) + 1
+        )
         self._passages.update(dict.fromkeys(events, passage))
         outcome = stage.filter.process(list(events), now)
         self._keep_undecided(passage, outcome)
@@ -205,9 +218,9 @@ class Engine:
             return None
         return self._leave(passage)
 
-    def _events(self, frame: Frame, screen: Filter) -> dict[Event, Entry]:
+    def _events(self, passing: _Passing, screen: Filter) -> dict[Event, Entry]:
         """The entries that a filter asks to see, as events."""
-        payload = frame.payload(self._limits)
+        frame, payload = passing.frame, passing.payload
         offsets = screen.screen(payload)
         if offsets is None:
             entries = walk(payload, frame.mode)
@@ -248,39 +261,40 @@ class Engine:
                 self._resume(passage, now, sent)
 
     def _emit(self, number: int, emission: Emission, now: int, sent: list[Outgoing]) -> None:
-        frame = _frame_of_own(emission)
+        passing = self._open(_frame_of_own(emission))
         cause = self._passages.get(emission.cause) if emission.cause else None
         receipt = cause.receipt if cause else Receipt(_nobody_waits)
         receipt.hold()
-        self._run(frame, number + 1, receipt, now, sent)
+        self._run(passing, number + 1, receipt, now, sent)
         receipt.release()
 
     def _resume(self, passage: _Passage, now: int, sent: list[Outgoing]) -> None:
-        frame = self._leave(passage)
-        if frame is not None:
-            self._run(frame, passage.stage + 1, passage.receipt, now, sent)
+        self._run(self._leave(passage), passage.stage + 1, passage.receipt, now, sent)
         passage.receipt.release()
 
-    def _leave(self, passage: _Passage) -> Frame | None:
+    def _leave(self, passage: _Passage) -> _Passing | None:
         """The frame as it leaves its stage; None where nothing is left of it."""
-        frame = passage.frame
+        passing = _Passing(passage.frame, passage.payload)
         if passage.edits:
             self.counts.frames_changed += 1
             edits = sorted(passage.edits, key=lambda edit: edit.entry.start)
-            raw = rebuild(frame, passage.payload, edits)
-            if not raw:
+            rebuilt = rebuild(passage.frame, passage.payload, edits)
+            if rebuilt is None:
                 return None
-            frame = parse_own(raw)
-        return self._retagged(frame, self.stages[passage.stage].tag_prefix)
+            passing = self._open(rebuilt)
+        return self._prefixed(passing, self.stages[passage.stage].tag_prefix)
 
-    def _retagged(self, frame: Frame, prefix: str) -> Frame:
-        return parse_own(retag(frame, prefix + frame.tag)) if prefix else frame
+    def _prefixed(self, passing: _Passing, prefix: str) -> _Passing:
+        if not prefix:
+            return passing
+        frame = passing.frame
+        return _Passing(retag(frame, prefix + frame.tag), passing.payload)
 
 
 def _frame_of_own(emission: Emission) -> Frame:
     entry = encode_entry(emission.time, emission.raw)
     chunk = hashlib.sha256(emission.tag.encode("utf-8", "surrogateescape") + entry).hexdigest()[:32]
-    return parse_own(encode_forward(emission.tag, [entry], {"size": 1, "chunk": chunk}))
+    return frame_of(encode_forward(emission.tag, [entry], {"size": 1, "chunk": chunk}))
 
 
 def _nobody_waits() -> None:

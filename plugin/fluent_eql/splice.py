@@ -74,12 +74,12 @@ def array_of(items: list[bytes]) -> bytes:
     return _header(FIXARRAY, len(items), FIXARRAY, ARRAY_16, ARRAY_32) + b"".join(items)
 
 
-def is_map(raw: bytes) -> bool:
+def is_map(raw: bytes | memoryview) -> bool:
     """Whether a raw value is a map."""
     return raw[0] & 0xF0 == FIXMAP or raw[0] in (MAP_16, MAP_32)
 
 
-def is_array(raw: bytes) -> bool:
+def is_array(raw: bytes | memoryview) -> bool:
     """Whether a raw value is an array."""
     return raw[0] & 0xF0 == FIXARRAY or raw[0] in (ARRAY_16, ARRAY_32)
 

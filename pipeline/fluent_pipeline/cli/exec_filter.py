@@ -105,7 +105,8 @@ class MsgpackMaps:
         buffer = self._rest + data
         unpacker = msgpack.Unpacker(max_buffer_size=max(len(buffer), 1))
         unpacker.feed(buffer)
-        start, records = 0, []
+        records: list[tuple[bytes, bytes | None]] = []
+        start = 0
         try:
             while start < len(buffer):
                 unpacker.skip()

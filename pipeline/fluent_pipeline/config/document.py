@@ -14,6 +14,9 @@ import yaml
 from fluent_pipeline.errors import ConfigError
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+PLACEHOLDERS = frozenset({"tag"})
+"""Names that options use for texts of their own, as in ``alert_tag: alerts.${tag}``."""
+
 PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "seq", "map", "merge")
@@ -29,6 +32,8 @@ def compose(text: str, source: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, source) from error
+    except yaml.reader.ReaderError as error:
+        raise _character_error(error, text, source) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {' '.join(str(error).split())}", source=source) from error
     except RecursionError as error:
@@ -47,6 +52,8 @@ def has_plain_tag(node: yaml.Node) -> bool:
 
 def kind(node: yaml.Node) -> str:
     """What a node is, in an error's words."""
+    if not has_plain_tag(node):
+        return f"the YAML type {node.tag}, which is not supported"
     if isinstance(node, yaml.MappingNode):
         return "a map"
     if isinstance(node, yaml.SequenceNode):
@@ -57,11 +64,13 @@ def kind(node: yaml.Node) -> str:
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """Put the values of variables in the place of ``${NAME}``.
 
-    Text in braces that is no name of a variable, such as ``${rule.slug}``, stays as it is.
-    Raises ValueError for a variable that is not set.
+    Text in braces that is no name of a variable, such as ``${rule.slug}``, stays as it is, and
+    so do the names in ``PLACEHOLDERS``. Raises ValueError for a variable that is not set.
     """
 
     def value(found: re.Match[str]) -> str:
+        if found[1] in PLACEHOLDERS:
+            return found[0]
         try:
             return variables[found[1]]
         except KeyError:
@@ -85,4 +94,12 @@ def _syntax_error(error: yaml.MarkedYAMLError, source: str) -> ConfigError:
     if "alias" in message:
         message += " (a value that begins with * must be quoted: '*')"
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return ConfigError(message, source=source, line=line, column=column)
+
+
+def _character_error(error: yaml.reader.ReaderError, text: str, source: str) -> ConfigError:
+    before = text[: error.position]
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    message = f"not YAML: the character U+{ord(text[error.position]):04X} may not stand in it"
     return ConfigError(message, source=source, line=line, column=column)

@@ -95,6 +95,14 @@ def parse_config(
     return config
 
 
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """The name of an item, in lower case, and its node."""
+
+    text: str
+    at: yaml.Node
+
+
 @dataclass(slots=True)
 class _Loader:
     """Walks the sections. What it returns counts only if the reader has no errors."""
@@ -110,6 +118,8 @@ class _Loader:
         service = self._service(sections.get("service"))
         stages = self._sections(sections.get("pipeline"), STAGES, "pipeline")
         inputs = [self._input(node) for node in self._items(stages, "inputs")]
+        if not inputs:
+            self.reader.notes.append("pipeline.inputs: none, so nothing can come in")
         filters = [self._filter(node) for node in self._items(stages, "filters")]
         outputs = [self._output(node) for node in self._items(stages, "outputs")]
         return Config(
@@ -147,10 +157,11 @@ class _Loader:
         return self.reader.options(ServiceConfig, entries, node, "service")
 
     def _input(self, node: yaml.Node) -> InputConfig | None:
-        name = self._name(node, "input")
-        schema = self._known(INPUTS, node, "input", name)
-        if name is None or schema is None:
+        found = self._name(node, "input")
+        schema = self._known(INPUTS, found, "input") if found else None
+        if found is None or schema is None:
             return None
+        name = found.text
         keys, options = self._read(node, InputKeys, schema, f"input {name}")
         if keys is None or options is None:
             return None
@@ -158,10 +169,11 @@ class _Loader:
         return InputConfig(name, alias, options, self._position(node))
 
     def _filter(self, node: yaml.Node) -> FilterConfig | None:
-        name = self._name(node, "filter")
-        plugin = self._plugin(node, name) if name else None
-        if name is None or plugin is None:
+        found = self._name(node, "filter")
+        plugin = self._plugin(found) if found else None
+        if found is None or plugin is None:
             return None
+        name = found.text
         keys, options = self._read(node, FilterKeys, plugin.Options, f"filter {name}")
         if keys is None or options is None:
             return None
@@ -173,45 +185,44 @@ class _Loader:
             plugin=plugin,
             options=options,
             position=self._position(node),
+            culprit=self.registry.culprit(name),
         )
 
     def _output(self, node: yaml.Node) -> OutputConfig | None:
-        name = self._name(node, "output")
-        schema = self._known(OUTPUTS, node, "output", name)
-        if name is None or schema is None:
+        found = self._name(node, "output")
+        schema = self._known(OUTPUTS, found, "output") if found else None
+        if found is None or schema is None:
             return None
+        name = found.text
         keys, options = self._read(node, OutputKeys, schema, f"output {name}")
         if keys is None or options is None:
             return None
         alias = self._alias(node, "output", name, keys.alias)
         return OutputConfig(name, alias, _match(keys), options, self._position(node))
 
-    def _name(self, node: yaml.Node, what: str) -> str | None:
-        """The item's ``name`` in lower case; None, with an error, where there is none."""
+    def _name(self, node: yaml.Node, what: str) -> _Name | None:
+        """The item's ``name``; None, with an error, where there is none."""
         if not isinstance(node, yaml.MappingNode):
             self.reader.pairs(node, what)
             return None
         for at, value in node.value:
             if isinstance(at, yaml.ScalarNode) and at.value.lower() == "name":
                 name = self.reader.scalar(value, f"{what} name")
-                return name.lower() if name is not None else None
+                return _Name(name.lower(), value) if name is not None else None
         self.reader.fail(node, f"{what}: the key name is missing: the kind of {what}")
         return None
 
-    def _known(
-        self, kinds: Mapping[str, type[Any]], node: yaml.Node, what: str, name: str | None
-    ) -> type[Any] | None:
-        if name is None:
-            return None
-        if name not in kinds:
-            self.reader.fail(node, f"no {what} is named {name!r}{suggestion(name, kinds)}")
-        return kinds.get(name)
+    def _known(self, kinds: Mapping[str, type[Any]], name: _Name, what: str) -> type[Any] | None:
+        if name.text not in kinds:
+            near = suggestion(name.text, kinds)
+            self.reader.fail(name.at, f"no {what} is named {name.text!r}{near}")
+        return kinds.get(name.text)
 
-    def _plugin(self, node: yaml.Node, name: str) -> FilterPlugin | None:
+    def _plugin(self, name: _Name) -> type[FilterPlugin] | None:
         try:
-            return self.registry.get(name)
+            return self.registry.get(name.text)
         except FilterError as error:
-            self.reader.fail(node, str(error))
+            self.reader.fail(name.at, str(error))
             return None
 
     def _read(

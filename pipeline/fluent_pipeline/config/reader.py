@@ -50,12 +50,13 @@ class Reader:
         if not self.errors:
             return
         ordered = sorted(self.errors, key=lambda error: (error.line, error.column))
-        first, *others = dict.fromkeys(str(error) for error in ordered)
+        first = ordered[0]
+        others = list(dict.fromkeys(str(error) for error in ordered))[1:]
         raise ConfigError(
-            "\n".join([ordered[0].message, *others]),
+            "\n".join([first.message, *others]),
             source=self.source,
-            line=ordered[0].line,
-            column=ordered[0].column,
+            line=first.line,
+            column=first.column,
         )
 
     def pairs(
@@ -67,7 +68,7 @@ class Reader:
         """
         if is_null(node):
             return []
-        if not isinstance(node, yaml.MappingNode):
+        if not isinstance(node, yaml.MappingNode) or not has_plain_tag(node):
             self.fail(node, f"{what}: expected a map, found {kind(node)}")
             return []
         found: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
@@ -88,20 +89,17 @@ class Reader:
         """The items of a list."""
         if is_null(node):
             return []
-        if not isinstance(node, yaml.SequenceNode):
+        if not isinstance(node, yaml.SequenceNode) or not has_plain_tag(node):
             self.fail(node, f"{what}: expected a list, found {kind(node)}")
             return []
         return list(node.value)
 
     def scalar(self, node: yaml.Node, key: str) -> str | None:
         """The text of a single value with its variables; None after an error."""
-        if not has_plain_tag(node):
-            self.fail(node, f"{key}: the YAML type {node.tag} is not supported")
-        elif not isinstance(node, yaml.ScalarNode) or is_null(node):
+        if not isinstance(node, yaml.ScalarNode) or is_null(node) or not has_plain_tag(node):
             self.fail(node, f"{key}: expected a single value, found {kind(node)}")
-        else:
-            return self._attempt(node, key, lambda: expand(node.value, self.variables))
-        return None
+            return None
+        return self._attempt(node, key, lambda: expand(node.value, self.variables))
 
     def entries(self, node: yaml.Node, keys: Iterable[str], what: str) -> Iterator[Entry]:
         """The settings of a section that has these keys; all others are errors.
@@ -157,10 +155,10 @@ class Reader:
         if not spec.many:
             return self._parsed(spec, entry.value)
         if isinstance(entry.value, yaml.SequenceNode):
-            items = [self._item(spec, item) for item in entry.value.value]
+            nodes = self.items(entry.value, entry.key)
         else:
-            items = [self._item(spec, entry.value)]
-        return tuple(value for item in items for value in item)
+            nodes = [entry.value]
+        return tuple(value for node in nodes for value in self._item(spec, node))
 
     def _item(self, spec: Option, node: yaml.Node) -> list[Any]:
         if spec.parse is user and isinstance(node, yaml.MappingNode):
@@ -169,7 +167,7 @@ class Reader:
 
     def _users(self, key: str, node: yaml.MappingNode) -> list[User]:
         users = []
-        for at, value in node.value:
+        for _, at, value in self.pairs(node, key, fold=False):
             name, password = self.scalar(at, key), self.scalar(value, key)
             if name and password:
                 users.append(User(name, password))
@@ -209,7 +207,7 @@ class Reader:
     def _attempt(self, node: yaml.Node, key: str, call: Callable[[], T]) -> T | None:
         try:
             return call()
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self.fail(node, f"{key}: {error}")
             return None
 

@@ -13,7 +13,17 @@ from typing import Any
 
 from fluent_eql.api import Filter, FilterPlugin
 from fluent_eql.errors import FluentEqlError
-from fluent_eql.options import choice, duration, integer, new_path, option, size, switch, text
+from fluent_eql.options import (
+    choice,
+    duration,
+    integer,
+    new_path,
+    option,
+    positive,
+    size,
+    switch,
+    text,
+)
 from fluent_eql.registry import make_filter
 from fluent_pipeline.config.tags import EVERY_TAG, TagMatch, glob, regex
 from fluent_pipeline.errors import ConfigError
@@ -58,7 +68,7 @@ class ServiceConfig:
         default="info",
     )
     http_server: bool = option(
-        "http_server", switch, "serve health, metrics and the page over HTTP", default=False
+        "http_server", switch, "serve health and metrics over HTTP", default=False
     )
     http_listen: str = option(
         "http_listen", text, "address of the HTTP server", default="127.0.0.1"
@@ -72,7 +82,7 @@ class ServiceConfig:
     )
     mem_buf_limit: int = option(
         "mem_buf_limit",
-        size,
+        positive(size),
         "bytes held or on their way at most; past it clients are not read from",
         default=64 * MEGABYTE,
     )
@@ -91,11 +101,14 @@ class ForwardInputConfig:
         "unix_perm", permissions, "permissions of the unix socket, octal", default=None
     )
     buffer_max_size: int = option(
-        "buffer_max_size", size, "the largest message that is accepted", default=64 * MEGABYTE
+        "buffer_max_size",
+        positive(size),
+        "the largest message that is accepted",
+        default=64 * MEGABYTE,
     )
     decompressed_size_limit: int = option(
         "decompressed_size_limit",
-        size,
+        positive(size),
         "the most that a compressed message may inflate to",
         default=256 * MEGABYTE,
     )
@@ -106,7 +119,11 @@ class ForwardInputConfig:
         "tag_prefix", text, "text put before the tag of all that comes in", default=""
     )
     shared_key: str | None = option(
-        "shared_key", text, "key that clients must know; asks for the handshake", default=None
+        "shared_key",
+        text,
+        "key that clients must know; asks for the handshake",
+        default=None,
+        secret=True,
     )
     self_hostname: str = option(
         "self_hostname", text, "name of this side in the handshake", default=SELF_HOSTNAME
@@ -118,6 +135,11 @@ class ForwardInputConfig:
         default=(),
         many=True,
     )
+
+    def __post_init__(self) -> None:
+        names = [user.name for user in self.users]
+        if len(set(names)) < len(names):
+            raise ValueError("security.users: a user's name is given twice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,33 +159,41 @@ class ForwardOutputConfig:
     )
     ack_response_timeout: int = option(
         "ack_response_timeout",
-        duration,
+        positive(duration),
         "how long to wait for an acknowledgement before the chunk is sent again",
         default=190 * SECOND,
     )
     shared_key: str | None = option(
-        "shared_key", text, "key that the target asks for", default=None
+        "shared_key", text, "key that the target asks for", default=None, secret=True
     )
     self_hostname: str = option(
         "self_hostname", text, "name of this side in the handshake", default=SELF_HOSTNAME
     )
     username: str | None = option("username", text, "user that the target asks for", default=None)
-    password: str | None = option("password", text, "that user's password", default=None)
+    password: str | None = option(
+        "password", text, "that user's password", default=None, secret=True
+    )
     connect_timeout: int = option(
         "net.connect_timeout",
-        duration,
+        positive(duration),
         "how long connecting and the handshake may take",
         default=10 * SECOND,
     )
     retry_wait: int = option(
-        "retry_wait", duration, "wait before the first new attempt", default=SECOND
+        "retry_wait", positive(duration), "wait before the first new attempt", default=SECOND
     )
     retry_max_interval: int = option(
         "retry_max_interval",
-        duration,
+        positive(duration),
         "longest wait between attempts, which doubles from retry_wait",
         default=30 * SECOND,
     )
+
+    def __post_init__(self) -> None:
+        if self.username is not None and self.shared_key is None:
+            raise ValueError("username needs shared_key, too: without it there is no handshake")
+        if self.password is not None and self.username is None:
+            raise ValueError("password needs username, too")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,20 +280,24 @@ class InputConfig:
 
 @dataclass(frozen=True, slots=True)
 class FilterConfig:
-    """One filter: its plugin, and ``options``, an instance of the plugin's ``Options``."""
+    """One filter: its plugin, and ``options``, an instance of the plugin's ``Options``.
+
+    ``culprit`` names the plugin, and the package it came from, in errors.
+    """
 
     name: str
     alias: str
     match: TagMatch
     tag_prefix: str
-    plugin: FilterPlugin
+    plugin: type[FilterPlugin]
     options: Any
     position: Position
+    culprit: str
 
     def make(self) -> Filter:
         """Make the filter. Raises ConfigError with the position of the section."""
         try:
-            return make_filter(self.plugin, self.options, culprit=f"filter {self.name}")
+            return make_filter(self.plugin, self.options, culprit=self.culprit)
         except FluentEqlError as error:
             raise ConfigError(
                 f"filter {self.name} cannot be made:\n{error}",

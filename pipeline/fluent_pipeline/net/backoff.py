@@ -23,7 +23,7 @@ class Backoff:
 
     def next(self) -> float:
         """The wait before the next try."""
-        wait = min(self._first * 2**self._tries, self._longest)
+        wait = min(self._first * (1 << self._tries), self._longest)
         self._tries = min(self._tries + 1, 32)
         return wait * (0.5 + self._draw() / 2)
 

@@ -52,7 +52,6 @@ class ForwardListener:
         self.limits = Limits(
             frame=config.buffer_max_size,
             inflated=config.decompressed_size_limit,
-            depth=config.nesting_limit,
         )
         self.connections: set[ClientConnection] = set()
         self.address = ""

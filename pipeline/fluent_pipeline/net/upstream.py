@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 from fluent_eql.api import Metric
@@ -16,8 +16,9 @@ from fluent_pipeline.config import ForwardOutputConfig
 from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.errors import ProtocolError
 from fluent_pipeline.net.backoff import Backoff
-from fluent_pipeline.net.streams import MessageReader, READ_SIZE
-from fluent_pipeline.protocol.acks import AckReader
+from fluent_pipeline.net.streams import READ_SIZE, MessageReader
+from fluent_pipeline.protocol.acks import AckReader, chunk_id
+from fluent_pipeline.protocol.framing import NEED_DATA
 from fluent_pipeline.protocol.handshake import ClientHandshake
 
 COALESCED = 65_536
@@ -47,7 +48,7 @@ class ForwardOutput:
         self._config = config
         self._queue: deque[Outgoing] = deque()
         self._in_flight: dict[_InFlight, None] = {}
-        self._by_chunk: dict[bytes, deque[_InFlight]] = {}
+        self._by_chunk: dict[Hashable, deque[_InFlight]] = {}
         self._queued = asyncio.Event()
         self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -195,7 +196,7 @@ class ForwardOutput:
         self._in_flight[sent] = None
         chunk = sent.outgoing.frame.chunk
         if chunk is not None and self._config.require_ack_response:
-            self._by_chunk.setdefault(chunk, deque()).append(sent)
+            self._by_chunk.setdefault(chunk_id(chunk), deque()).append(sent)
         return sent
 
     def _awaits_ack(self, outgoing: Outgoing) -> bool:
@@ -208,7 +209,7 @@ class ForwardOutput:
         while True:
             if data and self._config.require_ack_response:
                 acks.receive_data(data)
-                while isinstance(chunk := acks.next_ack(), bytes):
+                while (chunk := acks.next_ack()) is not NEED_DATA:
                     self._acknowledged(chunk)
             data = await self._receive(reader)
             if not data:
@@ -225,7 +226,7 @@ class ForwardOutput:
                 if oldest is not None and time.monotonic() - oldest.written_at > timeout:
                     raise TimeoutError(f"no acknowledgement for {timeout:.0f} s") from None
 
-    def _acknowledged(self, chunk: bytes) -> None:
+    def _acknowledged(self, chunk: Hashable) -> None:
         waiting = self._by_chunk.get(chunk)
         if not waiting:
             log.debug("%s: acknowledgement of an unknown chunk %r", self.name, chunk)

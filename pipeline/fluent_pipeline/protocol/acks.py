@@ -1,0 +1,72 @@
+"""Acknowledgements: ``{"ack": chunk}``, the chunk exactly as it came.
+
+Section "Response Message" of the specification. Fluent Bit ignores an ack whose value is not of
+the type it sent; both Fluent Bit and Fluentd fail on an ack that comes in parts.
+"""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Hashable
+
+import msgpack
+
+from fluent_eql.event import text_of
+from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.protocol.framing import NEED_DATA, NeedData
+
+MOST_BYTES = 65_536
+"""Of one acknowledgement from a target."""
+
+
+def encode_ack(chunk: bytes, *, json: bool) -> bytes:
+    """The acknowledgement of a chunk, given as the raw msgpack that the client sent.
+
+    ``json`` is for clients that speak JSON. To be sent in one write.
+    """
+    if not json:
+        return b"\x81\xa3ack" + chunk
+    value = msgpack.unpackb(chunk, unicode_errors="surrogateescape", strict_map_key=False)
+    return json_text.dumps({"ack": value}).encode()
+
+
+def chunk_id(chunk: bytes) -> Hashable:
+    """What to know a chunk by, given as raw msgpack, where its acknowledgement comes back.
+
+    A target may write the same string with a wider header, or as bin.
+    """
+    value = msgpack.unpackb(chunk, unicode_errors="surrogateescape", strict_map_key=False)
+    return text_of(value) if isinstance(value, str | bytes) else chunk
+
+
+class AckReader:
+    """Reads a target's acknowledgements, however they are split."""
+
+    def __init__(self) -> None:
+        self._unpacker = msgpack.Unpacker(
+            strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=MOST_BYTES
+        )
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes from the target. Raises RemoteProtocolError where they are too many."""
+        try:
+            self._unpacker.feed(data)
+        except msgpack.BufferFull:
+            raise RemoteProtocolError(f"an acknowledgement over {MOST_BYTES} bytes") from None
+
+    def next_ack(self) -> Hashable | NeedData:
+        """The :func:`chunk_id` of the next acknowledgement; NEED_DATA where there is none yet.
+
+        Raises RemoteProtocolError where the bytes are no acknowledgement.
+        """
+        offset = self._unpacker.tell()
+        try:
+            answer = self._unpacker.unpack()
+        except msgpack.OutOfData:
+            return NEED_DATA
+        except (msgpack.UnpackException, ValueError, TypeError) as error:
+            raise RemoteProtocolError("expected an acknowledgement", offset) from error
+        if not isinstance(answer, dict) or "ack" not in answer:
+            raise RemoteProtocolError('expected {"ack": chunk}', offset)
+        ack = answer["ack"]
+        return text_of(ack) if isinstance(ack, str | bytes) else msgpack.packb(ack)

@@ -1,0 +1,221 @@
+"""What the head of a message says: the frame.
+
+Shapes: sections "Message Modes" and "Option" of the specification.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import msgpack
+
+from fluent_eql.event import encode_value, text_of
+from fluent_eql.splice import RawMap, is_array, is_map
+from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.protocol.compression import inflate
+from fluent_pipeline.protocol.framing import NIL, Framer, Message
+from fluent_pipeline.protocol.limits import Limits
+
+ALGORITHMS = ("gzip", "zstd")
+
+
+class Mode(Enum):
+    """How a frame carries its entries: the names of the specification."""
+
+    MESSAGE = "Message"
+    FORWARD = "Forward"
+    PACKED_FORWARD = "PackedForward"
+
+
+class Heartbeat:
+    """The message nil; its only instance is :data:`HEARTBEAT`."""
+
+
+HEARTBEAT: Final = Heartbeat()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message that carries entries.
+
+    ``raw``: the whole message in msgpack, as it came; what a JSON message says where ``json``.
+    ``body_start`` to ``body_end``: the entries in ``raw``, without the header of their array or
+    string; a Message's time and record. ``count``: how many entries, None for PackedForward.
+    ``options_start``: where the options begin, None where there are none.
+    ``chunk``: the option of that name as raw msgpack, None where absent or nil.
+    ``compressed``: ``gzip``, ``zstd`` or None. ``signal``: the option ``fluent_signal``, 0 for
+    logs; Fluent Bit marks metrics, traces, blobs and profiles with 1 to 4.
+    """
+
+    raw: bytes
+    tag: str
+    tag_end: int
+    mode: Mode
+    body_start: int
+    body_end: int
+    count: int | None
+    options_start: int | None = None
+    chunk: bytes | None = None
+    compressed: str | None = None
+    signal: int = 0
+    json: bool = False
+
+    def payload(self, limits: Limits) -> bytes | memoryview:
+        """The raw entries one after another, inflated.
+
+        Raises RemoteProtocolError where a compressed body is corrupt or over ``limits``.
+        """
+        body = memoryview(self.raw)[self.body_start : self.body_end]
+        return inflate(body, self.compressed, limits.inflated) if self.compressed else body
+
+
+def parse_frame(message: Message) -> Frame | Heartbeat:
+    """Read the head of a message; its entries are not looked at.
+
+    Raises RemoteProtocolError where the message has none of the specified shapes.
+    """
+    try:
+        if message.json:
+            return _parse(_from_json(message.raw), json=True)
+        return HEARTBEAT if message.raw[0] == NIL else _parse(message, json=False)
+    except ValueError as error:
+        raise RemoteProtocolError(str(error), message.offset) from error
+
+
+def frame_of(raw: bytes) -> Frame:
+    """A frame of this side's own making. Raises ValueError where ``raw`` is not one message."""
+    frame = _parse(message_of(raw), json=False)
+    assert isinstance(frame, Frame)
+    return frame
+
+
+def message_of(raw: bytes) -> Message:
+    """One whole message. Raises ValueError where ``raw`` is not that."""
+    framer = Framer(Limits(frame=len(raw)))
+    framer.receive_data(raw)
+    message = framer.next_message()
+    if not isinstance(message, Message) or framer.buffered:
+        raise ValueError("expected one whole message")
+    return message
+
+
+def _parse(message: Message, *, json: bool) -> Frame:
+    raw, starts = message.raw, message.elements
+    if not 2 <= len(starts) <= 4:
+        raise ValueError(f"expected an array of 2 to 4 elements, found {len(starts)}")
+    tag = _tag_of(raw[starts[0] : starts[1]])
+    mode, header, count = _body_of(raw, starts[1])
+    options_at = 3 if mode is Mode.MESSAGE else 2
+    if mode is Mode.MESSAGE:
+        _check_message(raw, starts)
+    elif len(starts) > 3:
+        raise ValueError(f"expected at most 3 elements in {mode.value} mode, found {len(starts)}")
+    options_start = starts[options_at] if len(starts) > options_at else None
+    options = _options_of(raw, options_start)
+    compressed = _compressed(options) if mode is Mode.PACKED_FORWARD else None
+    return Frame(
+        raw=raw,
+        tag=tag,
+        tag_end=starts[1],
+        mode=mode,
+        body_start=starts[1] + header,
+        body_end=len(raw) if options_start is None else options_start,
+        count=count,
+        options_start=options_start,
+        chunk=_chunk(options),
+        compressed=compressed,
+        signal=_signal(options),
+        json=json,
+    )
+
+
+def _tag_of(raw: bytes) -> str:
+    tag = msgpack.unpackb(raw, unicode_errors="surrogateescape", strict_map_key=False)
+    if not isinstance(tag, str | bytes):
+        raise ValueError(f"expected a string as the tag, found {type(tag).__name__}")
+    return text_of(tag)
+
+
+def _body_of(raw: bytes, at: int) -> tuple[Mode, int, int | None]:
+    """The mode, the length of the header before the entries, and how many those are."""
+    first = raw[at]
+    if first & 0xF0 == 0x90:
+        return Mode.FORWARD, 1, first & 0x0F
+    if first in (0xDC, 0xDD):
+        width = 2 if first == 0xDC else 4
+        return Mode.FORWARD, 1 + width, int.from_bytes(raw[at + 1 : at + 1 + width], "big")
+    if first & 0xE0 == 0xA0:
+        return Mode.PACKED_FORWARD, 1, None
+    if first in STRING_WIDTHS:
+        return Mode.PACKED_FORWARD, 1 + STRING_WIDTHS[first], None
+    return Mode.MESSAGE, 0, 1
+
+
+STRING_WIDTHS = {0xD9: 1, 0xDA: 2, 0xDB: 4, 0xC4: 1, 0xC5: 2, 0xC6: 4}
+"""The first bytes of str and bin, with the width of the length that follows."""
+
+
+def _check_message(raw: bytes, starts: tuple[int, ...]) -> None:
+    time = raw[starts[1] : starts[2]] if len(starts) > 2 else b""
+    if len(starts) == 2 or is_map(time) or time[0] in NO_TIMES:
+        raise ValueError("expected an array, a string or a time as the second element")
+    if not is_map(raw[starts[2] :][:1]):
+        raise ValueError("expected a map as the record of a Message")
+
+
+NO_TIMES = (0xC0, 0xC1, 0xC2, 0xC3)
+"""The first bytes of nil and the booleans."""
+
+
+def _options_of(raw: bytes, start: int | None) -> RawMap | None:
+    if start is None or raw[start] == NIL:
+        return None
+    if not is_map(raw[start : start + 1]):
+        raise ValueError("expected a map or nil as the options")
+    return RawMap(raw[start:])
+
+
+def _chunk(options: RawMap | None) -> bytes | None:
+    chunk = options.get("chunk") if options else None
+    return None if chunk is None or chunk[0] in NO_TIMES else chunk
+
+
+def _compressed(options: RawMap | None) -> str | None:
+    value = _value(options, "compressed")
+    if value is None or value == "text":
+        return None
+    if value not in ALGORITHMS:
+        raise ValueError(f"expected compressed to be gzip, zstd or text, found {value!r}")
+    return str(value)
+
+
+def _signal(options: RawMap | None) -> int:
+    value = _value(options, "fluent_signal")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError(f"expected fluent_signal to be an integer, found {value!r}")
+    return value or 0
+
+
+def _value(options: RawMap | None, key: str) -> Any:
+    raw = options.get(key) if options else None
+    if raw is None:
+        return None
+    value = msgpack.unpackb(raw, unicode_errors="surrogateescape", strict_map_key=False)
+    return text_of(value) if isinstance(value, bytes) else value
+
+
+def _from_json(raw: bytes) -> Message:
+    """The message that a JSON text stands for."""
+    try:
+        value = json.loads(raw.decode("utf-8", "surrogateescape"))
+        encoded = encode_value(value)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"malformed JSON: {error or type(error).__name__}") from error
+    if not isinstance(value, list) or not is_array(encoded):
+        raise ValueError("expected a JSON array")
+    if len(value) > 1 and isinstance(value[1], str):
+        raise ValueError("expected an array or a time as the second element of a JSON message")
+    return message_of(encoded)

@@ -1,0 +1,231 @@
+"""Where messages begin and end in a stream of bytes. Nothing in them is decoded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import msgpack
+
+from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.protocol.limits import NESTING, Limits
+
+NIL = 0xC0
+FIXARRAYS = range(0x90, 0xA0)
+WIDE_ARRAYS = (0xDC, 0xDD)
+JSON_OPENERS = (0x5B, 0x7B)
+MOST_ELEMENTS = 6
+"""Of a message's array: a PING has six."""
+
+_MAX_BUFFER = 2**31 - 1
+
+_JSON_SPACE = b" \t\r\n"
+_JSON_MARKS = re.compile(rb'["\\\[\]{}]')
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One whole message, as it was received.
+
+    ``offset`` is where it begins in the stream. ``elements`` are the offsets in ``raw`` of the
+    elements of a msgpack array; empty for nil and for JSON.
+    """
+
+    raw: bytes
+    offset: int
+    elements: tuple[int, ...] = ()
+    json: bool = False
+
+
+class NeedData:
+    """The answer while the next message is not whole; its only instance is :data:`NEED_DATA`."""
+
+    def __repr__(self) -> str:
+        return "NEED_DATA"
+
+
+NEED_DATA: Final = NeedData()
+
+
+class Framer:
+    """Cuts a stream into messages: msgpack arrays, msgpack nil, JSON texts.
+
+    Each byte is looked at once, however the stream is split. At most ``limits.frame`` bytes of
+    an unfinished message are kept. After an error every further call raises it again.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._buffer = bytearray()
+        self._offset = 0
+        self._scan: _MsgpackScan | _JsonScan | None = None
+        self._inside = False
+        self._error: RemoteProtocolError | None = None
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes are kept of a message that is not whole."""
+        return len(self._buffer)
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        self._buffer += data
+        if isinstance(self._scan, _MsgpackScan):
+            self._scan.feed(data)
+
+    def next_message(self) -> Message | NeedData:
+        """The next whole message, NEED_DATA where there is none yet.
+
+        Raises RemoteProtocolError where the bytes can be no message, or one over the limits.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            return self._next_message()
+        except _MalformedError as error:
+            self._error = RemoteProtocolError(str(error), self._offset)
+            raise self._error from error
+
+    def unread(self) -> bytes:
+        """The bytes beyond the last message."""
+        return bytes(self._buffer)
+
+    def _next_message(self) -> Message | NeedData:
+        scan = self._scan if self._inside else self._begin()
+        if scan is None:
+            return NEED_DATA
+        end = scan.end(self._buffer)
+        if (end or len(self._buffer)) > self._limits.frame:
+            raise _MalformedError(f"the message is over the limit of {self._limits.frame} bytes")
+        self._inside = end is None
+        if end is None:
+            return NEED_DATA
+        return self._cut(end, scan)
+
+    def _begin(self) -> _MsgpackScan | _JsonScan | None:
+        """What finds the end of the message that begins the buffer."""
+        if isinstance(self._scan, _JsonScan):
+            self._drop_space()
+        if not self._buffer:
+            return None
+        first = self._buffer[0]
+        if first in JSON_OPENERS:
+            self._scan = _JsonScan()
+        elif first not in FIXARRAYS and first not in WIDE_ARRAYS and first != NIL:
+            raise _MalformedError(f"expected a msgpack array, nil or JSON, found 0x{first:02x}")
+        elif not isinstance(self._scan, _MsgpackScan):
+            self._scan = _MsgpackScan(bytes(self._buffer))
+        return self._scan
+
+    def _drop_space(self) -> None:
+        kept = self._buffer.lstrip(_JSON_SPACE)
+        self._offset += len(self._buffer) - len(kept)
+        self._buffer = kept
+
+    def _cut(self, end: int, scan: _MsgpackScan | _JsonScan) -> Message:
+        with memoryview(self._buffer) as view:
+            raw = bytes(view[:end])
+        del self._buffer[:end]
+        is_json = isinstance(scan, _JsonScan)
+        message = Message(raw, self._offset, scan.take_elements(), json=is_json)
+        self._offset += end
+        return message
+
+
+class _MalformedError(Exception):
+    """What is wrong with the current message."""
+
+
+class _MsgpackScan:
+    """Finds the ends of msgpack objects, one after another; resumes where it ran out of data."""
+
+    def __init__(self, data: bytes) -> None:
+        self._unpacker = msgpack.Unpacker(max_buffer_size=_MAX_BUFFER)
+        self._start = 0
+        self._elements: list[int] = []
+        self._remaining: int | None = None
+        self._skipping = False
+        self.feed(data)
+
+    def feed(self, data: bytes) -> None:
+        self._unpacker.feed(data)
+
+    def end(self, buffer: bytearray) -> int | None:
+        """The end of the object that begins the buffer; None while it is not whole."""
+        try:
+            return self._scan_on(buffer[0])
+        except msgpack.OutOfData:
+            return None
+        except msgpack.StackError:
+            raise _MalformedError(f"the message nests deeper than {NESTING} levels") from None
+        except (msgpack.FormatError, ValueError):
+            at = self._unpacker.tell() - self._start
+            raise _MalformedError(f"malformed msgpack {at} bytes into the message") from None
+
+    def take_elements(self) -> tuple[int, ...]:
+        """The offsets of the finished object's elements; the next object begins here."""
+        elements = tuple(self._elements)
+        self._elements.clear()
+        self._remaining = None
+        self._start = self._unpacker.tell()
+        return elements
+
+    def _scan_on(self, first: int) -> int:
+        unpacker = self._unpacker
+        if self._remaining is None:
+            self._remaining = 1 if first == NIL else self._read_header()
+        while self._remaining:
+            if first != NIL and not self._skipping:
+                self._elements.append(unpacker.tell() - self._start)
+            self._skipping = True
+            unpacker.skip()
+            self._skipping = False
+            self._remaining -= 1
+        end: int = unpacker.tell() - self._start
+        return end
+
+    def _read_header(self) -> int:
+        count: int = self._unpacker.read_array_header()
+        if count > MOST_ELEMENTS:
+            raise _MalformedError(
+                f"an array of {count} elements; no message has more than {MOST_ELEMENTS}"
+            )
+        return count
+
+
+class _JsonScan:
+    """Finds the end of one JSON array or object; resumes where it ran out of data."""
+
+    def __init__(self) -> None:
+        self._position = 0
+        self._depth = 0
+        self._in_string = False
+
+    def end(self, buffer: bytearray) -> int | None:
+        """The end of the text that begins the buffer; None while it is not whole."""
+        while mark := _JSON_MARKS.search(buffer, self._position):
+            self._position = mark.end()
+            if self._take(buffer[mark.start()]):
+                return self._position
+        self._position = max(self._position, len(buffer))
+        return None
+
+    def take_elements(self) -> tuple[int, ...]:
+        """None: offsets into a JSON text are of no use."""
+        return ()
+
+    def _take(self, mark: int) -> bool:
+        """Take a mark into account; whether it ends the text."""
+        if self._in_string:
+            if mark == ord("\\"):
+                self._position += 1
+            elif mark == ord('"'):
+                self._in_string = False
+        elif mark == ord('"'):
+            self._in_string = True
+        elif mark in b"[{":
+            self._depth += 1
+        elif mark in b"]}":
+            self._depth -= 1
+        return self._depth == 0
