@@ -14,6 +14,7 @@ from fluent_pipeline.config import (
     FileOutputConfig,
     ForwardOutputConfig,
     OutputConfig,
+    ServiceConfig,
 )
 from fluent_pipeline.engine import Engine, Stage
 from fluent_pipeline.monitor.server import MonitorServer
@@ -35,7 +36,7 @@ class Relay:
     """
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._grace = config.service.grace / 10**9
         self._budget = Budget(config.service.mem_buf_limit)
         self._engine = Engine(
             stages_of(config),
@@ -43,72 +44,64 @@ class Relay:
             on_problem=lambda text: log.warning("%s", text),
             on_alert=_log_alert,
         )
+        self._router = Router([_output(output) for output in config.outputs])
+        self._driver = Driver(self._engine, self._router)
+        self.listeners = tuple(
+            ForwardListener(item.options, item.alias, self._driver, self._budget)
+            for item in config.inputs
+        )
+        self.monitor = self._monitor(config.service) if config.service.http_server else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then deliver what is held and in flight.
 
         Raises OSError where an address cannot be had.
         """
-        router = Router([_output(output) for output in self._config.outputs])
-        driver = Driver(self._engine, router)
-        listeners = [
-            ForwardListener(item.options, item.alias, driver, self._budget)
-            for item in self._config.inputs
-        ]
-        monitor = self._monitor(router, listeners)
-        for output in router.outputs:
-            output.start()
         try:
-            for listener in listeners:
-                await listener.start()
-            if monitor is not None:
-                await monitor.start()
+            await self.start()
             await stop.wait()
             log.info("stopping: deciding what is held and delivering what is in flight")
         finally:
-            await self._stop(listeners, driver, router, monitor)
+            await self.stop()
 
-    async def _stop(
-        self,
-        listeners: list[ForwardListener],
-        driver: Driver,
-        router: Router,
-        monitor: MonitorServer | None,
-    ) -> None:
-        for listener in listeners:
+    async def start(self) -> None:
+        """Open the outputs, then the inputs. Raises OSError where an address cannot be had."""
+        for output in self._router.outputs:
+            output.start()
+        for listener in self.listeners:
+            await listener.start()
+        if self.monitor is not None:
+            await self.monitor.start()
+
+    async def stop(self) -> None:
+        """Take nothing more, decide what is held, deliver for at most the grace, and close."""
+        for listener in self.listeners:
             await listener.stop()
-        driver.flush()
-        grace = self._config.service.grace / 10**9
-        await asyncio.gather(*(output.stop(grace) for output in router.outputs))
-        for listener in listeners:
+        self._driver.flush()
+        await asyncio.gather(*(output.stop(self._grace) for output in self._router.outputs))
+        for listener in self.listeners:
             listener.close()
-        if monitor is not None:
-            await monitor.stop()
+        if self.monitor is not None:
+            await self.monitor.stop()
 
-    def _monitor(self, router: Router, listeners: list[ForwardListener]) -> MonitorServer | None:
-        service = self._config.service
-        if not service.http_server:
-            return None
+    def _monitor(self, service: ServiceConfig) -> MonitorServer:
         return MonitorServer(
-            service.http_listen,
-            service.http_port,
-            troubles=lambda: self._troubles(router),
-            sample=lambda: self._sample(router, listeners),
+            service.http_listen, service.http_port, troubles=self._troubles, sample=self._sample
         )
 
-    def _troubles(self, router: Router) -> Iterator[str]:
-        for output in router.outputs:
+    def _troubles(self) -> Iterator[str]:
+        for output in self._router.outputs:
             if output.trouble is not None:
                 yield f"{output.name}: {output.trouble}"
         if self._budget.full:
             yield f"mem_buf_limit: {self._budget.used} bytes wait for delivery; not reading"
 
-    def _sample(self, router: Router, listeners: list[ForwardListener]) -> Iterator[Metric]:
-        for listener in listeners:
+    def _sample(self) -> Iterator[Metric]:
+        for listener in self.listeners:
             yield from listener.metrics()
         for stage in self._engine.stages:
             yield from stage.filter.metrics()
-        for output in router.outputs:
+        for output in self._router.outputs:
             yield from output.metrics()
         counts = self._engine.counts
         for name, help, value in (
@@ -116,7 +109,7 @@ class Relay:
             ("frames_changed", "Frames changed by a filter", counts.frames_changed),
             ("bad_entries", "Entries passed on that are no records", counts.bad_entries),
             ("problems", "Records that a filter could not read", counts.problems),
-            ("frames_unrouted", "Frames that no output takes", router.unrouted),
+            ("frames_unrouted", "Frames that no output takes", self._router.unrouted),
         ):
             yield Metric(f"fluent_eql_{name}_total", help, "counter", value)
         yield Metric("fluent_eql_held_events", "Events waiting", "gauge", self._engine.held)
