@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from secrets import token_bytes
 from typing import Any, cast
 
 from fluent_eql.api import Metric
@@ -89,8 +90,8 @@ class ForwardListener:
             self.config.self_hostname,
             self.config.shared_key or "",
             {user.name: user.password for user in self.config.users},
-            nonce=os.urandom(16),
-            auth_salt=os.urandom(16),
+            nonce=token_bytes(16),
+            auth_salt=token_bytes(16),
         )
 
     def metrics(self) -> Iterator[Metric]:

@@ -70,7 +70,7 @@ class ServerHandshake:
         if len(parts) != 6 or parts[0] != b"PING" or not _all_bytes(parts):
             raise RemoteProtocolError("expected a PING of six strings", message.offset)
         _, hostname, salt, digest, username, password_digest = parts
-        if not _same(digest, hostname, salt, self._nonce, self._key):
+        if not _same(digest, salt, hostname, self._nonce, self._key):
             return self._refused(WRONG_KEY)
         if self._auth_salt and not self._knows(username, password_digest):
             return self._refused(WRONG_PASSWORD)

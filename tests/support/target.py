@@ -1,0 +1,112 @@
+"""A forward server that the relay sends to, under the test's control."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fluent_eql.event import Event
+from fluent_pipeline.ndjson import records_of
+from fluent_pipeline.protocol.acks import encode_ack
+from fluent_pipeline.protocol.frames import Frame, parse_frame
+from fluent_pipeline.protocol.framing import Framer, Message
+from fluent_pipeline.protocol.limits import Limits
+
+WAIT = 20
+
+
+class Target:
+    """Keeps the frames it receives, and acknowledges them while ``acks`` is true."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.acks = True
+        self.port = 0
+        self._changed = asyncio.Condition()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int = 0) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        if self._server is not None:
+            self._server.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Break the connections; the port stays open."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    def acknowledge(self) -> None:
+        """Acknowledge all that has been received on the newest connection, and go on so."""
+        self.acks = True
+        for frame in self.frames:
+            self._ack(frame, self._writers[-1])
+
+    async def received(self, count: int) -> list[Frame]:
+        """The frames, once there are ``count``."""
+        async with asyncio.timeout(WAIT), self._changed:
+            await self._changed.wait_for(lambda: len(self.frames) >= count)
+        return self.frames
+
+    async def events(self, count: int) -> list[Event]:
+        """The log records, once there are ``count``."""
+        async with asyncio.timeout(WAIT), self._changed:
+            await self._changed.wait_for(lambda: len(self._events()) >= count)
+        return self._events()
+
+    async def records(self, count: int) -> list[dict[str, Any]]:
+        """The log records decoded, once there are ``count``."""
+        return [event.record for event in await self.events(count)]
+
+    @property
+    def raw(self) -> bytes:
+        """All bytes of the frames received."""
+        return b"".join(frame.raw for frame in self.frames)
+
+    def _events(self) -> list[Event]:
+        return [event for frame in self.frames for event in records_of(frame, Limits())]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        framer = Framer(Limits())
+        try:
+            while data := await reader.read(65_536):
+                framer.receive_data(data)
+                while isinstance(message := framer.next_message(), Message):
+                    await self._take(message, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _take(self, message: Message, writer: asyncio.StreamWriter) -> None:
+        frame = parse_frame(message)
+        assert isinstance(frame, Frame)
+        self.frames.append(frame)
+        if self.acks:
+            self._ack(frame, writer)
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _ack(self, frame: Frame, writer: asyncio.StreamWriter) -> None:
+        if frame.chunk is not None:
+            writer.write(encode_ack(frame.chunk, json=False))
+
+
+@asynccontextmanager
+async def target() -> AsyncIterator[Target]:
+    """A running target."""
+    made = Target()
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
