@@ -209,8 +209,8 @@ class Engine:
         )
         self._passages.update(dict.fromkeys(events, passage))
         outcome = stage.filter.process(list(events), now)
-        self._keep_undecided(passage, outcome)
         self._apply(number, outcome, now, sent)
+        self._keep_undecided(passage, outcome)
         passage.waiting -= 1
         if passage.waiting:
             self.counts.frames_held += 1

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from fluent_eql.event import Event
 
@@ -138,8 +138,7 @@ class FilterPlugin(Protocol):
     :func:`fluent_eql.options.option`: the configuration section becomes an instance of it.
     """
 
-    Options: ClassVar[type[Any]]
+    Options: type[Any]
 
-    @classmethod
-    def create(cls, options: Any) -> Filter:
+    def create(self, options: Any) -> Filter:
         """Make a filter. Raises FluentEqlError where the options name something unusable."""

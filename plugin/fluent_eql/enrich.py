@@ -41,9 +41,15 @@ def enrich(event: Event, alerts: Sequence[Alert]) -> bytes:
 
 def is_flat(record: Mapping[str, Any]) -> bool:
     """Whether at least as many of the record's keys are dotted names as are nested objects."""
-    dotted = sum(1 for key in record if isinstance(key, str) and "." in key)
-    nested = sum(1 for key, value in record.items() if isinstance(value, dict) and "." not in key)
+    dotted = sum(1 for key in record if _is_dotted(key))
+    nested = sum(
+        1 for key, value in record.items() if isinstance(value, dict) and not _is_dotted(key)
+    )
     return dotted > 0 and dotted >= nested
+
+
+def _is_dotted(key: object) -> bool:
+    return isinstance(key, str) and "." in key
 
 
 def rule_fields(rule: Rule) -> dict[str, Any]:

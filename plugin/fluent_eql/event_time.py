@@ -17,7 +17,7 @@ ISO_8601 = re.compile(
     r"(?:T(?P<clock>[0-9]{2}(?::[0-9]{2}(?::[0-9]{2})?)?)?(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
     r"(?P<zone>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
-EPOCH_MILLISECONDS = re.compile(r"-?[0-9]{5,}")
+EPOCH_MILLISECONDS = re.compile(r"-?[0-9]{5,18}")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,7 +44,7 @@ def iso_8601(nanoseconds: int) -> str:
         moment = EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return str(nanoseconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+    return f"{moment.isoformat()[:19]}.{fraction:09d}Z"
 
 
 def _from_milliseconds(value: int | float) -> int | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from fluent_eql.event import text_of
 
+SCALARS = (str, int, float)
+
 
 class Fields:
     """The fields of one record by their dotted names.
@@ -58,7 +60,7 @@ def _collect(record: Mapping[str, Any], splits: Splits, found: list[Any]) -> Non
             if rest is not None:
                 if isinstance(item, dict):
                     _collect(item, rest, found)
-            elif isinstance(item, str | int | float):
+            elif isinstance(item, SCALARS):
                 found.append(item)
             elif isinstance(item, bytes):
                 found.append(text_of(item))

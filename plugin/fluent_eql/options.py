@@ -8,6 +8,7 @@ says what was expected.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,13 +43,17 @@ def option(
     *,
     default: Any = dataclasses.MISSING,
     many: bool = False,
+    secret: bool = False,
 ) -> Any:
     """A dataclass field that is read from the key ``key``; without ``default`` it is required.
 
-    With ``many`` the value is a tuple, from a list or from one scalar.
+    With ``many`` the value is a tuple, from a list or from one scalar. A ``secret`` one is left
+    out of the dataclass's ``repr``.
     """
     spec = Option(key, parse, help, many, default is dataclasses.MISSING)
-    return dataclasses.field(default=default, metadata={"option": spec}, kw_only=True)
+    return dataclasses.field(
+        default=default, metadata={"option": spec}, kw_only=True, repr=not secret
+    )
 
 
 def options_of(schema: type[Any]) -> dict[str, tuple[str, Option]]:
@@ -111,6 +116,19 @@ def size(value: str) -> int:
     if found is None or (found[2] or "") not in SIZES:
         raise ValueError(f"expected a size such as 64M, 512k or 4MiB, found {value!r}")
     return int(Decimal(found[1]) * SIZES[found[2] or ""])
+
+
+def positive(parse: Callable[[str], int]) -> Callable[[str], int]:
+    """A parser for what ``parse`` reads, a duration or a size, where nothing would not do."""
+
+    @functools.wraps(parse)
+    def parse_positive(value: str) -> int:
+        amount = parse(value)
+        if amount <= 0:
+            raise ValueError(f"expected more than 0, found {value!r}")
+        return amount
+
+    return parse_positive
 
 
 def path(value: str) -> Path:

@@ -14,7 +14,7 @@ import functools
 import inspect
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from fluent_eql.api import Filter, FilterPlugin
 from fluent_eql.errors import FilterError, FluentEqlError
@@ -37,15 +37,16 @@ class FilterRegistry:
         for entry_point in found:
             self._found.setdefault(entry_point.name.lower(), []).append(entry_point)
 
-    def register(self, name: str, plugin: FilterPlugin, *, origin: str = "") -> None:
+    def register(self, name: str, plugin: object, *, origin: str = "") -> None:
         """Add a plugin, in the place of one with that name; for tests and for embedding.
 
-        ``origin`` says in errors where it comes from. Raises FilterError if the plugin does not
-        honour the contract.
+        ``plugin`` is a class, or any object, as :class:`fluent_eql.api.FilterPlugin` describes
+        it; ``origin`` says in errors where it comes from. Raises FilterError if the plugin does
+        not honour the contract.
         """
         key = name.lower()
         check_plugin(plugin, culprit=_culprit(key, origin))
-        self._plugins[key] = plugin
+        self._plugins[key] = cast(FilterPlugin, plugin)
         self._origins[key] = origin
 
     def names(self) -> list[str]:
@@ -70,8 +71,11 @@ class FilterRegistry:
         Raises the plugin's own FluentEqlError, and FilterError for a plugin that fails
         otherwise or makes something that is no Filter.
         """
-        plugin = self.get(name)
-        return make_filter(plugin, options, culprit=_culprit(name, self._origins[name.lower()]))
+        return make_filter(self.get(name), options, culprit=self.culprit(name))
+
+    def culprit(self, name: str) -> str:
+        """A filter as errors name it, with the package that it came from where that is known."""
+        return _culprit(name.lower(), self._origins.get(name.lower(), ""))
 
     def _entry_point(self, name: str) -> EntryPoint:
         found = self._found.get(name)

@@ -19,6 +19,7 @@ from fluent_eql.lang import EventQuery, Origin, SequenceQuery, compile_query
 
 SEVERITIES = ("low", "medium", "high", "critical")
 TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+RULE_HEADER = re.compile(r"^[ \t]*\[rule\]", re.MULTILINE)
 QUERY_START = re.compile(r"^[ \t]*query[ \t]*=[ \t]*('''\n?|\"\"\"\n?|'|\")", re.MULTILINE)
 
 
@@ -136,7 +137,7 @@ def parse_rule(
     language = body.get("language", "eql")
     if language != "eql":
         return Skipped(f"its language is {language}, not eql")
-    metadata = document.get("metadata", {})
+    metadata = file.table(document, "metadata") if "metadata" in document else {}
     return Rule(
         id=file.text_value(body, "rule_id"),
         name=file.text_value(body, "name"),
@@ -152,11 +153,11 @@ def parse_rule(
         source=source,
         description=str(body.get("description", "")).strip(),
         version=str(body["version"]) if "version" in body else None,
-        ruleset=metadata.get("ruleset"),
-        references=tuple(body.get("references", ())),
-        tags=tuple(body.get("tags", ())),
+        ruleset=file.text_value(metadata, "ruleset") if "ruleset" in metadata else None,
+        references=file.texts(body, "references"),
+        tags=file.texts(body, "tags"),
         note=str(body.get("note", "")).strip(),
-        threats=tuple(_threat(file, item) for item in body.get("threat", ())),
+        threats=_threats(file, body),
     )
 
 
@@ -170,30 +171,33 @@ def _severity(file: _Text, body: Mapping[str, Any]) -> str:
 def _risk_score(file: _Text, body: Mapping[str, Any]) -> int:
     score = body.get("risk_score")
     if not isinstance(score, int) or isinstance(score, bool) or not 0 <= score <= 100:
-        raise file.error(
-            f"expected risk_score, a whole number from 0 to 100, found {score!r}", "risk_score"
-        )
+        message = f"expected risk_score, a whole number from 0 to 100; found {score!r}"
+        raise file.error(message, "risk_score" if "risk_score" in body else "[rule]")
     return score
 
 
-def _threat(file: _Text, item: Mapping[str, Any]) -> Threat:
-    techniques = item.get("technique", ())
+def _threats(file: _Text, body: Mapping[str, Any]) -> tuple[Threat, ...]:
     try:
-        return Threat(
-            framework=str(item.get("framework", "MITRE ATT&CK")),
-            tactic=_reference(item["tactic"]),
-            techniques=tuple(_reference(technique) for technique in techniques),
-            subtechniques=tuple(
-                _reference(part)
-                for technique in techniques
-                for part in technique.get("subtechnique", ())
-            ),
-        )
+        return tuple(_threat(item) for item in body.get("threat", ()))
     except (KeyError, TypeError, AttributeError) as error:
         raise file.error(
             "expected [[rule.threat]] with a tactic and techniques that have id, name, reference",
             "threat",
         ) from error
+
+
+def _threat(item: Mapping[str, Any]) -> Threat:
+    techniques = item.get("technique", ())
+    return Threat(
+        framework=str(item.get("framework", "MITRE ATT&CK")),
+        tactic=_reference(item["tactic"]),
+        techniques=tuple(_reference(technique) for technique in techniques),
+        subtechniques=tuple(
+            _reference(part)
+            for technique in techniques
+            for part in technique.get("subtechnique", ())
+        ),
+    )
 
 
 def _reference(item: Mapping[str, Any]) -> Reference:
@@ -225,12 +229,21 @@ class _Text:
     def text_value(self, body: Mapping[str, Any], key: str) -> str:
         value = body.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise self.error(f"expected {key}, a text, in [rule]; found {value!r}", key)
+            message = f"expected {key}, a text; found {value!r}"
+            raise self.error(message, key if key in body else "[rule]")
         return value
 
+    def texts(self, body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        value = body.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(f"expected {key}, a list of texts; found {value!r}", key)
+        return tuple(value)
+
     def error(self, message: str, key: str) -> RuleFileError:
-        found = re.search(rf"^[ \t]*(?:\[\[rule\.)?{re.escape(key)}\b", self._text, re.MULTILINE)
-        found = found or re.search(r"^\[rule\]", self._text, re.MULTILINE)
+        """An error at the line that gives ``key``, else at the ``[rule]`` that lacks it."""
+        name = re.escape(key)
+        key_line = re.compile(rf"^[ \t]*(?:{name}[ \t]*=|\[+rule\.{name}\])", re.MULTILINE)
+        found = key_line.search(self._text) or RULE_HEADER.search(self._text)
         line = self._text.count("\n", 0, found.start()) + 1 if found else 1
         return self._at(message, line, 1)
 

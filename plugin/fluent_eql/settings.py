@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from fluent_eql import options
 from fluent_eql.options import option
+
+PLACEHOLDERS = ("${rule.slug}", "${rule.id}", "${tag}")
+"""What an alert tag may hold: the rule's slug and id, and the tag of the completing record."""
+
+
+def tag_template(text: str) -> str:
+    """Parse an alert tag. Raises ValueError for a placeholder that there is not."""
+    for placeholder in re.findall(r"\$\{[^}]*\}?", text):
+        if placeholder not in PLACEHOLDERS:
+            raise ValueError(f"expected one of {', '.join(PLACEHOLDERS)}, found {placeholder}")
+    return options.text(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +77,7 @@ class EqlOptions:
     )
     alert_tag: str = option(
         "alert_tag",
-        options.text,
+        tag_template,
         "the tag of late alerts and copies; knows ${rule.slug}, ${rule.id} and ${tag}",
         default="eql.alert.${rule.slug}",
     )

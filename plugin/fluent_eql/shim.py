@@ -25,6 +25,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -234,14 +235,19 @@ def _result(verdict: Verdict) -> str:
 
 
 def _load(options: PythonOptions) -> ModuleType:
-    """Run the script in a module of its own."""
+    """Run the script in a module of its own.
+
+    Dataclasses look their module up by its name, so it is among the system's modules.
+    """
     source, script = _source(options)
-    module = ModuleType("fluent_eql_script")
+    module = ModuleType(f"fluent_eql_script:{source}")
     module.__file__ = source
     code = _compile(script, source)
+    sys.modules[module.__name__] = module
     try:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:
+        sys.modules.pop(module.__name__, None)
         line = _line_in(error, source)
         raise FilterError(f"{source}:{line}: the script raised {_describe(error)}") from error
     return module

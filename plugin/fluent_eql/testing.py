@@ -108,6 +108,7 @@ class Result:
     skipped: list[Record] = field(default_factory=list)
     emitted: list[Sent] = field(default_factory=list)
     problems: list[Failure] = field(default_factory=list)
+    alerts: list[Record] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -228,6 +229,7 @@ class FilterDriver:
             result.emitted.append(Sent(emission.tag, emission.time, record))
         for problem in outcome.problems:
             result.problems.append(Failure(_readable(problem.event), problem.reason))
+        result.alerts += outcome.alerts
 
     def _decide(self, event: Event, verdict: Verdict, result: Result) -> None:
         frame = next((frame for frame in self._frames if event in frame.events), None)

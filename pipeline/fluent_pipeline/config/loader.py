@@ -218,7 +218,7 @@ class _Loader:
             self.reader.fail(name.at, f"no {what} is named {name.text!r}{near}")
         return kinds.get(name.text)
 
-    def _plugin(self, name: _Name) -> type[FilterPlugin] | None:
+    def _plugin(self, name: _Name) -> FilterPlugin | None:
         try:
             return self.registry.get(name.text)
         except FilterError as error:

@@ -112,9 +112,6 @@ class ForwardInputConfig:
         "the most that a compressed message may inflate to",
         default=256 * MEGABYTE,
     )
-    nesting_limit: int = option(
-        "nesting_limit", integer(1), "the deepest nesting that is accepted", default=128
-    )
     tag_prefix: str = option(
         "tag_prefix", text, "text put before the tag of all that comes in", default=""
     )
@@ -289,7 +286,7 @@ class FilterConfig:
     alias: str
     match: TagMatch
     tag_prefix: str
-    plugin: type[FilterPlugin]
+    plugin: FilterPlugin
     options: Any
     position: Position
     culprit: str

@@ -222,7 +222,8 @@ class ForwardOutput:
                 async with asyncio.timeout(1):
                     return await reader.read(READ_SIZE)
             except TimeoutError:
-                oldest = next(iter(self._in_flight), None)
+                awaited = (sent for sent in self._in_flight if self._awaits_ack(sent.outgoing))
+                oldest = next(awaited, None)
                 if oldest is not None and time.monotonic() - oldest.written_at > timeout:
                     raise TimeoutError(f"no acknowledgement for {timeout:.0f} s") from None
 

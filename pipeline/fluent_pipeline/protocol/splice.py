@@ -37,23 +37,25 @@ def rebuild(frame: Frame, payload: bytes | memoryview, edits: Sequence[Edit]) ->
     pieces = list(_pieces(payload, edits))
     if not any(pieces):
         return None
-    if frame.mode is Mode.MESSAGE:
-        body = _message_body(edits, pieces)
+    head = frame.raw[: frame.tag_end]
+    if frame.mode is Mode.MESSAGE and added:
+        head, body = _forward_head(frame), _forward_body(edits)
+    elif frame.mode is Mode.MESSAGE:
+        body = b"".join(pieces)
     elif frame.mode is Mode.FORWARD:
         assert frame.count is not None
         body = _array_header(frame.raw[frame.tag_end], frame.count + added) + b"".join(pieces)
     else:
         body = _packed_body(frame, b"".join(pieces))
-    head = frame.raw[: frame.tag_end]
     return replace(frame_of(head + body + _options(frame, added)), json=frame.json)
 
 
 def retag(frame: Frame, tag: str) -> Frame:
     """The frame under another tag; only the tag's bytes change."""
-    header = frame.raw[:1] if frame.raw[0] & 0xF0 == 0x90 else frame.raw[: _HEADERS[frame.raw[0]]]
+    start = _tag_start(frame)
     text = tag.encode("utf-8", "surrogateescape")
-    was_bin = frame.raw[len(header)] in (0xC4, 0xC5, 0xC6)
-    head = header + (encode_value(text) if was_bin else encode_value(tag))
+    was_bin = frame.raw[start] in (0xC4, 0xC5, 0xC6)
+    head = frame.raw[:start] + (encode_value(text) if was_bin else encode_value(tag))
     shift = len(head) - frame.tag_end
     return replace(
         frame,
@@ -111,13 +113,19 @@ def _pieces(payload: bytes | memoryview, edits: Sequence[Edit]) -> Iterator[byte
     yield payload[position:]
 
 
-def _message_body(edits: Sequence[Edit], pieces: list[bytes | memoryview]) -> bytes:
-    replacements = [replacement for edit in edits for replacement in edit.replacements]
-    if len(replacements) < 2:
-        return b"".join(pieces)
-    return _array_header(0x90, len(replacements)) + b"".join(
-        PAIR + replacement for replacement in replacements
-    )
+def _tag_start(frame: Frame) -> int:
+    return _HEADERS.get(frame.raw[0], 1)
+
+
+def _forward_head(frame: Frame) -> bytes:
+    """The head of a Message made into that of a Forward message, one element shorter."""
+    count = 2 if frame.options_start is None else 3
+    return _array_header(frame.raw[0], count) + frame.raw[_tag_start(frame) : frame.tag_end]
+
+
+def _forward_body(edits: Sequence[Edit]) -> bytes:
+    entries = [PAIR + replacement for edit in edits for replacement in edit.replacements]
+    return _array_header(0x90, len(entries)) + b"".join(entries)
 
 
 def _packed_body(frame: Frame, entries: bytes) -> bytes:

@@ -26,11 +26,10 @@ class Function:
     @property
     def arity(self) -> str:
         """The number of arguments in words."""
-        if self.most is None:
-            return f"at least {self.least} arguments"
-        if self.least == self.most:
-            return f"{self.least} argument{'s' if self.least > 1 else ''}"
-        return f"{self.least} to {self.most} arguments"
+        if self.most is not None and self.least != self.most:
+            return f"{self.least} to {self.most} arguments"
+        count = "at least " if self.most is None else ""
+        return f"{count}{self.least} argument{'s' if self.least > 1 else ''}"
 
 
 FUNCTIONS = {

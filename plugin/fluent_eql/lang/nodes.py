@@ -22,10 +22,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A string, a number, true, false or null (None)."""
+    """A string, a number, true, false or null (None). ``true`` is not equal to ``1``."""
 
     value: Value
     position: Position = field(compare=False, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Literal):
+            return NotImplemented
+        same_kind = isinstance(self.value, bool) is isinstance(other.value, bool)
+        return same_kind and self.value == other.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ def _sequence(cursor: Cursor) -> Sequence:
 
 def _event_filter(cursor: Cursor) -> EventFilter:
     token = cursor.token
-    named = (Kind.NAME, Kind.QUOTED_NAME, Kind.STRING)
-    if token.kind not in named and not cursor.at("any"):
+    named = token.kind in (Kind.NAME, Kind.QUOTED_NAME, Kind.STRING) and token.text[-1] != "~"
+    if not named and not cursor.at("any"):
         raise cursor.unexpected("expected an event category or any, then where")
     cursor.take()
     category = None if token.kind is Kind.KEYWORD else str(token.value)

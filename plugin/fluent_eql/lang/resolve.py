@@ -86,21 +86,19 @@ class _Resolver:
 
     def _comparison(self, node: Comparison) -> Expression:
         left, right = self._value(node.left), self._value(node.right)
-        if isinstance(left, Literal) and isinstance(right, Literal):
-            raise self._wrong("expected a field on one side, found two values", node.position)
-        if isinstance(left, Field) and isinstance(right, Field):
-            raise self._unsupported(
-                f"comparing a field with a field ({left.name} {node.operator} {right.name})",
-                node.position,
-            )
         operator = node.operator
         if isinstance(left, Literal):
             left, right, operator = right, left, MIRRORED[operator]
-        if operator not in ("==", "!=") and not _is_ordered(right):
+        if isinstance(left, Literal):
+            raise self._wrong("expected a field on one side, found two values", node)
+        if isinstance(right, Field):
+            name = f"comparing a field with a field ({left.name} {operator} {right.name})"
+            raise self._unsupported(name, node.position)
+        if operator not in ("==", "!=") and _kind(right) not in ("strings", "numbers"):
             raise self._wrong(
                 f"expected a string or a number to compare by {node.operator},"
                 f" found {_describe(right)}",
-                right.position,
+                right,
             )
         return Comparison(operator, left, right, node.position)
 
@@ -223,10 +221,6 @@ def _is_constant(node: Expression, value: bool) -> bool:
     return isinstance(node, Literal) and node.value is value
 
 
-def _is_ordered(node: Literal | Field) -> bool:
-    return isinstance(node, Literal) and _kind(node) in ("strings", "numbers")
-
-
 def _kind(node: Literal) -> str:
     if node.value is None:
         return "nulls"
@@ -235,9 +229,7 @@ def _kind(node: Literal) -> str:
     return "strings" if isinstance(node.value, str) else "numbers"
 
 
-def _describe(node: Literal | Field) -> str:
-    if isinstance(node, Field):
-        return f"the field {node.name}"
+def _describe(node: Literal) -> str:
     if node.value is None or isinstance(node.value, bool):
         return {None: "null", True: "true", False: "false"}[node.value]
     return f"the {_kind(node).removesuffix('s')} {node.value!r}"

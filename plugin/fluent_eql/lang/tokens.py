@@ -62,7 +62,7 @@ class Token:
 
 TOKEN = re.compile(
     r"""
-      (?P<blank>   [ \t\r\n]+ | //[^\n]* )
+      (?P<blank>   [ \t\r\n]+ | //[^\r\n]* )
     | (?P<comment> /\* )
     | (?P<raw>     \"{3}[^\r\n]*?\"{3,5} )
     | (?P<string>  "(?!"")(?:[^"\\\r\n]|\\[^\r\n])*" )

@@ -16,9 +16,12 @@ Order = tuple[int, float, int]
 
 
 def order_of(time: int, tiebreaker: Any, arrival: int) -> Order:
-    """The place of an event in its stream; ``tiebreaker`` counts only where it is a number."""
+    """The place of an event in its stream.
+
+    ``tiebreaker`` counts only where it is a number, and NaN, which has no place, is none.
+    """
     known = isinstance(tiebreaker, int | float) and not isinstance(tiebreaker, bool)
-    return time, tiebreaker if known else math.inf, arrival
+    return time, tiebreaker if known and not math.isnan(tiebreaker) else math.inf, arrival
 
 
 @dataclass(slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from fluent_eql.match.machine import Machine, StageMatch, order_of
 
 SECOND = 10**9

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fluent_eql.match.machine import Machine, StageMatch, order_of
-from fluent_eql.match.timeline import Timeline
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fluent_eql.match.machine import Machine, StageMatch, order_of
+from fluent_eql.match.timeline import Timeline
 
 
 def match(name: str, time: int, *stages: int, arrived: int = 0) -> StageMatch:

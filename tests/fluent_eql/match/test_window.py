@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from fluent_eql.match.machine import StageMatch, order_of
-from fluent_eql.match.window import ReorderWindow
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fluent_eql.match.machine import StageMatch, order_of
+from fluent_eql.match.window import ReorderWindow
 
 
 def match(time: int, arrived: int, arrival: int = 0) -> StageMatch:

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluent_eql.event import decode_record
+from fluent_eql.fields import Fields
+
+NAME = "process.parent.executable"
+
+
+def values(record: Mapping[str, Any], name: str = NAME) -> tuple[Any, ...]:
+    return Fields(record).values(name)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"process": {"parent": {"executable": "x"}}},
+        {"process.parent.executable": "x"},
+        {"process.parent": {"executable": "x"}},
+        {"process": {"parent.executable": "x"}},
+    ],
+)
+def test_a_field_is_found_nested_flat_and_mixed(record: dict[str, Any]) -> None:
+    assert values(record) == ("x",)
+
+
+def test_the_values_of_all_forms_add_up() -> None:
+    record = {
+        "process": {"parent": {"executable": "a"}, "parent.executable": "b"},
+        "process.parent": {"executable": "c"},
+        "process.parent.executable": ["d", "e"],
+    }
+    assert values(record) == ("a", "b", "c", "d", "e")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x", ("x",)),
+        ("", ("",)),
+        (0, (0,)),
+        (False, (False,)),
+        (1.5, (1.5,)),
+        (2**64 - 1, (2**64 - 1,)),
+        (None, ()),
+        ([], ()),
+        ([None], ()),
+        ([None, "x", None], ("x",)),
+        (["a", "b"], ("a", "b")),
+        (["a", ["b", [["c"], "d"]], "e"], ("a", "b", "c", "d", "e")),
+        ([[], [[]]], ()),
+        ({}, ()),
+        ({"x": 1}, ()),
+        (["a", {"x": 1}, 2], ("a", 2)),
+        (b"x", ("x",)),
+        ([b"\xff"], ("\udcff",)),
+        (msgpack.ExtType(1, b"x"), ()),
+        (msgpack.Timestamp(1, 2), ()),
+    ],
+)
+def test_a_field_holds_its_scalars_in_order(value: Any, expected: tuple[Any, ...]) -> None:
+    for record in ({"a": {"b": value}}, {"a.b": value}):
+        assert values(record, "a.b") == expected
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{}, {"a": None}, {"a": "x"}, {"a": ["x", 1]}, {"a": {}}, {"a": {"b": {"c": 1}}}, {"b": 1}],
+)
+def test_a_missing_field_has_no_values(record: dict[str, Any]) -> None:
+    assert values(record, "a.b") == ()
+
+
+def test_arrays_of_objects_on_the_way_give_the_values_of_all() -> None:
+    record = {"a": [{"b": 1}, {"b": [2, 3]}, "x", [{"b": 4}, {"c": 5}]]}
+    assert values(record, "a.b") == (1, 2, 3, 4)
+
+
+def test_a_dotted_name_is_not_taken_for_the_field_it_starts() -> None:
+    assert values({"a.bc": 1, "a": {"b.c": 2}}, "a.b") == ()
+
+
+def test_keys_that_are_no_strings_do_no_harm() -> None:
+    record = decode_record(msgpack.packb({1: "x", b"a": {b"b": "y"}, None: 2}))
+    assert values(record, "a.b") == ("y",)
+
+
+def test_values_are_looked_up_once() -> None:
+    fields = Fields({"a": ["x"]})
+    assert fields.values("a") is fields.values("a")
+    assert fields.values("b") is fields.values("b") == ()
+
+
+def test_arrays_nested_ever_so_deep_are_read_without_recursion() -> None:
+    array: Any = "x"
+    for _ in range(10_000):
+        array = [array]
+    assert values({"a": array}, "a") == ("x",)
+
+
+SCALARS = st.one_of(st.text(max_size=3), st.integers(), st.booleans())
+NAMES = ("a", "b.c", "b.d.e")
+
+
+@given(st.fixed_dictionaries({}, optional={name: st.lists(SCALARS) for name in NAMES}), st.data())
+def test_any_rendering_of_a_record_has_the_same_values(
+    flat: dict[str, list[Any]], data: st.DataObject
+) -> None:
+    rendered = render(flat, data)
+    for name in NAMES:
+        assert values(rendered, name) == tuple(flat.get(name, ()))
+
+
+def render(flat: dict[str, list[Any]], data: st.DataObject) -> dict[str, Any]:
+    """The record with each name cut into nested keys at places of Hypothesis's choice."""
+    record: dict[str, Any] = {}
+    for name, array in flat.items():
+        first, *rest = name.split(".")
+        keys = [first]
+        for part in rest:
+            if data.draw(st.booleans()):
+                keys.append(part)
+            else:
+                keys[-1] += f".{part}"
+        inner = record
+        for key in keys[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[keys[-1]] = array
+    return record
