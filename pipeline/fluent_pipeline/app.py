@@ -86,10 +86,16 @@ class Relay:
 
     def _monitor(self, service: ServiceConfig) -> MonitorServer:
         return MonitorServer(
-            service.http_listen, service.http_port, troubles=self._troubles, sample=self._sample
+            service.http_listen, service.http_port, troubles=self.troubles, sample=self._sample
         )
 
-    def _troubles(self) -> Iterator[str]:
+    @property
+    def pending(self) -> int:
+        """How many frames the outputs have taken and not delivered."""
+        return sum(output.pending for output in self._router.outputs)
+
+    def troubles(self) -> Iterator[str]:
+        """A line for each thing that keeps records from being delivered."""
         for output in self._router.outputs:
             if output.trouble is not None:
                 yield f"{output.name}: {output.trouble}"

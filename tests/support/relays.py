@@ -84,6 +84,14 @@ class Client:
         async with asyncio.timeout(WAIT):
             return await self._reader.readexactly(size)
 
+    async def expect_silence(self) -> None:
+        """Fail if anything comes within a twentieth of a second."""
+        try:
+            async with asyncio.timeout(0.05):
+                assert await self._reader.read(READ_SIZE) == b"silence"
+        except TimeoutError:
+            pass
+
     async def read_value(self) -> Any:
         """The next whole msgpack value, strings as bytes."""
         unpacker = msgpack.Unpacker(raw=True)
@@ -99,6 +107,10 @@ class Client:
         async with asyncio.timeout(WAIT):
             self.received += await self._reader.read()
         return self.received
+
+    def end(self) -> None:
+        """Close the sending side only."""
+        self._writer.write_eof()
 
     def close(self) -> None:
         self._writer.close()

@@ -223,9 +223,11 @@ class ClientConnection(asyncio.Protocol):
             self._shake_hands(self._handshake, message)
             return
         frame = parse_frame(message)
-        if not isinstance(frame, Frame):
-            return
-        self._accept(frame)
+        if isinstance(frame, Frame):
+            try:
+                self._accept(frame)
+            except RemoteProtocolError as error:
+                raise RemoteProtocolError(error.message, message.offset) from error
 
     def _shake_hands(self, handshake: ServerHandshake, message: Message) -> None:
         answer = handshake.receive_ping(message)

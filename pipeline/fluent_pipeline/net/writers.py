@@ -38,10 +38,15 @@ class AppendToFile:
         self._name = name
 
     def __call__(self, tag: str, lines: bytes) -> None:
-        name = self._name or tag.replace("/", "_").replace("\0", "_") or "_"
+        name = self._name or _file_name(tag)
         self._folder.mkdir(parents=True, exist_ok=True)
         with open(self._folder / name, "ab", buffering=0) as file:
             file.write(lines)
+
+
+def _file_name(tag: str) -> str:
+    name = tag.replace("/", "_").replace("\0", "_")
+    return "_" if name in ("", ".", "..") else name
 
 
 class LineOutput:
@@ -88,6 +93,12 @@ class LineOutput:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._queue:
+            log.warning(
+                "%s: stopped with %d frames undelivered; their senders were not acknowledged",
+                self.name,
+                len(self._queue),
+            )
 
     def metrics(self) -> Iterator[Metric]:
         labels = (("name", self.name),)

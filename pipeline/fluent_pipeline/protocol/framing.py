@@ -21,6 +21,7 @@ MOST_ELEMENTS = 6
 _MAX_BUFFER = 2**31 - 1
 
 _JSON_SPACE = b" \t\r\n"
+_CLOSERS = {ord("["): ord("]"), ord("{"): ord("}")}
 _JSON_MARKS = re.compile(rb'["\\\[\]{}]')
 
 
@@ -199,7 +200,7 @@ class _JsonScan:
 
     def __init__(self) -> None:
         self._position = 0
-        self._depth = 0
+        self._open = bytearray()
         self._in_string = False
 
     def end(self, buffer: bytearray) -> int | None:
@@ -224,8 +225,8 @@ class _JsonScan:
                 self._in_string = False
         elif mark == ord('"'):
             self._in_string = True
-        elif mark in b"[{":
-            self._depth += 1
-        elif mark in b"]}":
-            self._depth -= 1
-        return self._depth == 0
+        elif mark in _CLOSERS:
+            self._open.append(_CLOSERS[mark])
+        elif mark != ord("\\") and mark != self._open.pop():
+            raise _MalformedError(f"malformed JSON {self._position} bytes into the message")
+        return not self._open
