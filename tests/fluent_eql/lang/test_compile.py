@@ -150,6 +150,7 @@ def test_a_sequence_may_have_any_number_of_stages() -> None:
 def test_head_and_tail_are_ignored_with_a_warning_that_says_where(pipe: str) -> None:
     query = event_query(f"any where a\n| {pipe} 5", source="r.toml", origin=Origin(7, 3))
     assert query.warnings == (f"r.toml:8:3: | {pipe} 5 is ignored: a stream has no end",)
+    assert len(event_query(f"any where a | {pipe} 0").warnings) == 1
     both = sequence_query("sequence [any where a] [any where b] | head 5 | tail 1")
     assert len(both.warnings) == 2
 

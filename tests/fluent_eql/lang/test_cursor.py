@@ -20,7 +20,8 @@ def test_a_cursor_takes_tokens_one_after_another() -> None:
     assert cursor.token.kind is Kind.END
 
 
-def test_the_end_follows_the_end() -> None:
+def test_the_end_follows_the_last_token_and_itself() -> None:
+    assert cursor_on("a").following.kind is Kind.END
     cursor = cursor_on("")
     assert cursor.following is cursor.token
     assert str(cursor.token) == "the end of the query"
@@ -47,6 +48,7 @@ def test_a_quoted_word_is_never_a_keyword() -> None:
         ("WHERE", "expected where, found WHERE; keywords are in lower case: where"),
         ("by", "expected where, found by; a field of that name is written `by`"),
         ("b", "expected where, found b"),
+        (")", "expected where, found )"),
         ("", "expected where, found the end of the query"),
     ],
 )

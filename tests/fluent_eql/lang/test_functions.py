@@ -39,6 +39,33 @@ def test_five_functions_have_a_case_insensitive_form() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("add", 2, 2),
+        ("between", 3, 4),
+        ("cidrMatch", 2, None),
+        ("concat", 1, None),
+        ("divide", 2, 2),
+        ("endsWith", 2, 2),
+        ("indexOf", 2, 3),
+        ("length", 1, 1),
+        ("modulo", 2, 2),
+        ("multiply", 2, 2),
+        ("number", 1, 2),
+        ("startsWith", 2, 2),
+        ("string", 1, 1),
+        ("stringContains", 2, 2),
+        ("substring", 2, 3),
+        ("subtract", 2, 2),
+    ],
+)
+def test_a_function_takes_so_many_arguments(name: str, least: int, most: int | None) -> None:
+    function = find_function(name)
+    assert function is not None
+    assert (function.least, function.most) == (least, most)
+
+
+@pytest.mark.parametrize(
     ("name", "arity"),
     [
         ("length", "1 argument"),

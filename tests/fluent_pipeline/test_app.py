@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from fluent_pipeline.app import Relay, stages_of
+from fluent_pipeline.config import parse_config
+from fluent_pipeline.errors import ConfigError
+from support.events import SECOND, Scene
+from support.frames import ack_of, forward_frame
+from support.relays import client_of, configuration, running_relay
+from support.target import target
+
+PAIR = forward_frame([Scene().network(0), Scene().file(SECOND)], chunk="c")
+HELD_FOR_LONG = {"reorder_window": "1h"}
+
+
+async def test_a_stop_decides_and_delivers_what_is_held_and_acknowledges_it() -> None:
+    async with target() as behind:
+        text = configuration(
+            target_port=behind.port,
+            eql=HELD_FOR_LONG,
+            forward_output={"require_ack_response": True},
+        )
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(PAIR.raw)
+            await client.expect_silence()
+            assert behind.frames == []
+            await relay.stop()
+            (_, file) = await behind.records(2)
+            assert await client.read_to_end() == ack_of("c")
+    assert "eql-alert" in file["tags"]
+
+
+async def test_run_serves_until_it_is_told_to_stop() -> None:
+    relay = Relay(parse_config(configuration(outputs=[{"name": "stdout"}])))
+    stop = asyncio.Event()
+    running = asyncio.create_task(relay.run(stop))
+    async with asyncio.timeout(10):
+        while not relay.listeners[0].address:
+            await asyncio.sleep(0.001)
+        stop.set()
+        await running
+    with pytest.raises(ConnectionError):
+        async with client_of(relay):
+            pass
+
+
+async def test_a_port_in_use_is_an_error_that_names_it_and_nothing_stays_open() -> None:
+    async with target() as behind:
+        text = configuration(forward_input={"port": behind.port}, outputs=[{"name": "stdout"}])
+        relay = Relay(parse_config(text))
+        with pytest.raises(OSError, match=str(behind.port)):
+            await relay.run(asyncio.Event())
+
+
+async def test_records_go_to_a_file_as_ndjson(tmp_path: Path) -> None:
+    output = {"name": "file", "path": str(tmp_path), "file": "out.ndjson"}
+    text = configuration(eql={"reorder_window": "0"}, outputs=[output])
+    async with running_relay(text) as relay, client_of(relay) as client:
+        await client.send(PAIR.raw)
+        await client.read_until(ack_of("c"))
+    lines = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
+    assert [("eql" in line) for line in lines] == [False, True]
+
+
+async def test_health_is_503_while_the_target_is_down_and_200_while_it_is_up() -> None:
+    async with target() as behind, aiohttp.ClientSession() as http:
+        await behind.stop()
+        text = configuration(
+            target_port=behind.port,
+            service={"http_server": "on", "http_port": 0, "grace": "10ms"},
+        )
+        async with running_relay(text) as relay:
+            assert relay.monitor is not None
+            url = relay.monitor.address + "/api/v1/health"
+            async with http.get(url) as answer:
+                assert answer.status == 503
+                (trouble,) = (await answer.json())["troubles"]
+                assert f"127.0.0.1:{behind.port}" in trouble
+            await behind.start(behind.port)
+            async with asyncio.timeout(10):
+                while True:
+                    async with http.get(url) as answer:
+                        if answer.status == 200:
+                            break
+                    await asyncio.sleep(0.01)
+
+
+async def test_health_is_503_while_the_buffer_is_full() -> None:
+    async with target() as behind, aiohttp.ClientSession() as http:
+        behind.acks = False
+        text = configuration(
+            target_port=behind.port,
+            service={"http_server": "on", "http_port": 0, "mem_buf_limit": 100},
+            forward_output={"require_ack_response": True},
+            eql={"reorder_window": "0"},
+        )
+        async with running_relay(text) as relay, client_of(relay) as client:
+            assert relay.monitor is not None
+            await client.send(PAIR.raw)
+            async with asyncio.timeout(10):
+                while not any("mem_buf_limit" in trouble for trouble in relay.troubles()):
+                    await asyncio.sleep(0.01)
+            async with http.get(relay.monitor.address + "/api/v1/health") as answer:
+                assert answer.status == 503
+            await behind.received(1)
+            behind.acknowledge()
+            await client.read_until(ack_of("c"))
+            async with http.get(relay.monitor.address + "/api/v1/health") as answer:
+                assert answer.status == 200
+
+
+async def test_metrics_tell_of_frames_records_and_alerts() -> None:
+    async with target() as behind, aiohttp.ClientSession() as http:
+        text = configuration(
+            target_port=behind.port,
+            service={"http_server": "on", "http_port": 0},
+            eql={"reorder_window": "0"},
+        )
+        async with running_relay(text) as relay, client_of(relay) as client:
+            assert relay.monitor is not None
+            await client.send(PAIR.raw)
+            await client.read_until(ack_of("c"))
+            async with http.get(relay.monitor.address + "/metrics") as answer:
+                page = await answer.text()
+    rule = 'rule="network_connection_followed_by_file_creation"'
+    assert f'fluent_eql_alerts_total{{late="false",{rule}}} 1.0' in page.replace(
+        f'{rule},late="false"', f'late="false",{rule}'
+    )
+    assert 'fluent_eql_input_frames_total{name="forward.0"} 1.0' in page
+    assert 'fluent_eql_output_frames_total{name="forward.0"} 1.0' in page
+
+
+def test_the_rules_are_compiled_before_anything_is_opened(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text('[rule]\nname = "x"\nquery = "process where ="\n')
+    text = configuration(target_port=24224, eql={"rules": str(bad)})
+    with pytest.raises(ConfigError, match=r"bad\.toml:\d+"):
+        Relay(parse_config(text))
+
+
+def test_a_filter_of_the_configuration_becomes_a_stage_with_its_match_and_prefix() -> None:
+    text = configuration(target_port=24224, eql={"match": "endpoint.*", "tag_prefix": "eql."})
+    (stage,) = stages_of(parse_config(text))
+    assert [stage.matches(tag) for tag in ("endpoint.x", "app")] == [True, False]
+    assert (stage.name, stage.tag_prefix) == ("eql.0", "eql.")
