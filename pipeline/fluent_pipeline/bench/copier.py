@@ -1,0 +1,72 @@
+"""The floor: a relay that looks at nothing. ``python -m fluent_pipeline.bench.copier PORT TARGET``.
+
+Copies the bytes of each connection to the target and the answers back, with asyncio as the relay
+has it. What it costs is what moving the bytes costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import cast
+
+
+class _Side(asyncio.Protocol):
+    """One end of a copied connection."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.other: _Side | None = None
+        self._early: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        for data in self._early:
+            self.transport.write(data)
+
+    def write(self, data: bytes) -> None:
+        if self.transport is None:
+            self._early.append(data)
+        else:
+            self.transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None:
+            self.other.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.close()
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+
+async def serve(port: int, target: int) -> None:
+    """Copy until SIGTERM."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    connecting: set[asyncio.Task[object]] = set()
+
+    def accepted() -> _Side:
+        client, server = _Side(), _Side()
+        client.other, server.other = server, client
+        task = loop.create_task(loop.create_connection(lambda: server, "127.0.0.1", target))
+        connecting.add(cast("asyncio.Task[object]", task))
+        return client
+
+    listener = await loop.create_server(accepted, "127.0.0.1", port)
+    print("listening on", port, file=sys.stderr, flush=True)
+    await stop.wait()
+    listener.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
