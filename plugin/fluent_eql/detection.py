@@ -19,6 +19,8 @@ from fluent_eql.settings import EqlOptions
 
 LEAST_TTL = 600 * 10**9
 MOST_JOIN_VALUES = 256
+LONGEST_SPAN = 2**64 - 1
+"""The largest integer of msgpack: 584 years in nanoseconds. A longer span is told as this one."""
 
 JoinValues = tuple[Any, ...]
 """The values of an event's join keys, in the order of the keys; None where ``?key`` has none."""
@@ -105,7 +107,8 @@ class SequenceRule:
                 for by in _join_values(seen.fields, self._stages[stage].by):
                     key = _typed(by)
                     known = found.get(key, StagesOfKey(key, by, ()))
-                    found[key] = StagesOfKey(key, by, (*known.stages, stage))
+                    if stage not in known.stages:
+                        found[key] = StagesOfKey(key, by, (*known.stages, stage))
         return list(found.values())
 
     def summaries(self, seen: Observation, stages: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -117,7 +120,7 @@ class SequenceRule:
     ) -> Alert:
         """The alert for a sequence; ``events`` has each one's time and summaries, by stage."""
         names = [key.name for key in self._stages[0].by]
-        span = events[-1][0] - events[0][0]
+        span = min(events[-1][0] - events[0][0], LONGEST_SPAN)
         told = tuple(summaries[stage] for stage, (_, summaries) in enumerate(events))
         return Alert(self.rule, dict(zip(names, by, strict=True)), span, told, late)
 

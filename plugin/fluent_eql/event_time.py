@@ -49,7 +49,8 @@ def iso_8601(nanoseconds: int) -> str:
 
 def _from_milliseconds(value: int | float) -> int | None:
     try:
-        return int(value * 10**6)
+        whole = int(value)
+        return whole * 10**6 + round((value - whole) * 10**6)
     except (OverflowError, ValueError):
         return None
 

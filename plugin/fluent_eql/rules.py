@@ -44,7 +44,10 @@ class Threat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule, ready to run. ``slug`` is its name in lower case with underscores."""
+    """A rule, ready to run.
+
+    ``slug`` is its name in lower case with underscores, or its id where that leaves nothing.
+    """
 
     id: str
     name: str
@@ -63,7 +66,11 @@ class Rule:
 
     @property
     def slug(self) -> str:
-        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+        return _slug(self.name) or _slug(self.id)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 @dataclass(slots=True)

@@ -33,7 +33,10 @@ class RawMap:
 
     def __init__(self, raw: bytes) -> None:
         self._first_byte = raw[0] if raw else 0
-        self._pairs = _pairs_of(raw)
+        try:
+            self._pairs = _pairs_of(raw)
+        except msgpack.UnpackException as error:
+            raise ValueError(f"not one msgpack map: {error}") from error
 
     def names(self) -> list[str]:
         """The keys that are text, in their order; bin keys as text."""

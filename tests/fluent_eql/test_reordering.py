@@ -379,7 +379,9 @@ def test_any_order_of_arrival_completes_the_same_events_of_a_stream_without_ambi
 def test_an_ambiguous_file_that_arrives_first_is_told_in_good_faith() -> None:
     scene, runner = Scene(), driver(reorder_window=0)
     network, between, ambiguous = scene.network(0), scene.file(SECOND), scene.file(2 * SECOND)
-    told = [alert for event in (network, ambiguous, between) for alert in runner.send([event]).alerts]
+    told = [
+        alert for event in (network, ambiguous, between) for alert in runner.send([event]).alerts
+    ]
     assert [names(alert)[-1] for alert in told] == [
         ambiguous["event"]["id"],
         between["event"]["id"],

@@ -1,0 +1,302 @@
+"""The screen: what it looks for, and that it never misses a matching record."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fluent_eql.event import decode_record, encode_value
+from fluent_eql.fields import Fields
+from fluent_eql.filter import EqlFilter
+from fluent_eql.lang import Condition
+from fluent_eql.screen import Needle, Screen, needles_of
+from fluent_eql.settings import EqlOptions
+from fluent_pipeline.bench import defend
+from support.events import SPELLINGS, START, Scene
+from support.rules import rule
+from support.wire import Writer
+
+ENTRY_HEAD = b"\x92\xd7\x00\x65\x00\x00\x00\x00\x00\x00\x00"
+
+
+def condition(text: str) -> Condition:
+    [found] = rule(f"any where {text}").query.conditions
+    return found
+
+
+def needles(text: str) -> set[tuple[str | None, str, bool]] | None:
+    found = needles_of(condition(text).expression)
+    if found is None:
+        return None
+    return {(needle.field, needle.text, needle.caseless) for needle in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('process.name == "sh"', {("name", "sh", False)}),
+        ('"sh" == process.name', {("name", "sh", False)}),
+        ('a.b in ("x", "y")', {("b", "x", False), ("b", "y", False)}),
+        ('a.b in~ ("x", "y")', {("b", "x", True), ("b", "y", True)}),
+        ('p like "/tmp/*"', {("p", "/tmp/", False)}),
+        ('p like~ "/tmp/?*x"', {("p", "/tmp/", True)}),
+        ('p : "exact"', {("p", "exact", True)}),
+        ('p like ("*.sh", "?.bash*")', {(None, ".sh", False), (None, ".bash", False)}),
+        ('p : "*ab*longest*c"', {(None, "longest", True)}),
+        ('a == "x" or b == "y"', {("a", "x", False), ("b", "y", False)}),
+        ('a == "short" and b == "much longer"', {("b", "much longer", False)}),
+        ('a == "x" and not b == "y"', {("a", "x", False)}),
+        ('a == "x" and c > 5', {("a", "x", False)}),
+        ('event.type == "start" and a == "x"', {("a", "x", False)}),
+        ('(a == "xyz" or c > 5) and b == "y"', {("b", "y", False)}),
+        ('a == ""', {("a", "", False)}),
+    ],
+)
+def test_the_needles_of_a_condition(text: str, expected: set[tuple[str | None, str, bool]]) -> None:
+    assert needles(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a != "x"',
+        "a == null",
+        "a != null",
+        "a == 5",
+        "a == true",
+        "a",
+        "a > 5",
+        'a > "x"',
+        "a in (1, 2)",
+        'not a == "x"',
+        'a not in ("x")',
+        'a == "x" or b == 5',
+        'a == "x" or not b == "y"',
+        'p like "*"',
+        'p like "??"',
+        'p like ""',
+        'p like ("/tmp/*", "*")',
+        'cidrmatch(a, "10.0.0.0/8")',
+        "true",
+    ],
+)
+def test_a_condition_of_which_no_bytes_are_certain_has_no_needles(text: str) -> None:
+    assert needles(text) is None
+
+
+def test_the_screen_of_such_a_condition_makes_every_record_a_hit() -> None:
+    screen = Screen([condition('a == "x"'), condition("b > 5")])
+    assert screen.always
+    assert screen.offsets(b"anything") is None
+
+
+def test_a_screen_of_no_conditions_has_no_hits() -> None:
+    assert Screen([]).offsets(b"anything") == ()
+
+
+def test_all_needles_of_all_conditions_are_looked_for_once() -> None:
+    screen = Screen([condition('a == "x" or b == "y"'), condition('b == "y"')])
+    assert screen.needles == (Needle("a", "x", False), Needle("b", "y", False))
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_body_of_any_kind_is_scanned(kind: type[Any]) -> None:
+    body = b"\x80" + encode_value({"a": "x"})
+    assert Screen([condition('a == "x"')]).offsets(kind(body)) == [len(body) - 1]
+    assert Screen([condition('a == "x"')]).offsets(kind(b"")) == ()
+
+
+def test_offsets_are_ascending_and_lie_in_their_records() -> None:
+    records = [encode_value({"a": value}) for value in ("x", "other", "y", "x")]
+    screen = Screen([condition('a in ("x", "y")')])
+    offsets = list(screen.offsets(b"".join(records)) or ())
+    ends = list(itertools.accumulate(len(record) for record in records))
+    hit = [sum(end <= offset for end in ends) for offset in offsets]
+    assert offsets == sorted(offsets)
+    assert set(hit) == {0, 2, 3}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"a": "other"},
+        {"b": "x"},
+        {"x": "a"},
+        {"a": "0x"},
+        {"a": 5, "b": ["x"]},
+        {"a": {"b": "x"}},
+        {"ab": "x"},
+        {"a": "X"},
+    ],
+    ids=repr,
+)
+def test_a_value_elsewhere_is_no_hit(record: Mapping[str, Any]) -> None:
+    assert Screen([condition('a == "x"')]).offsets(encode_value(record)) == []
+
+
+def test_an_array_under_the_field_is_a_hit_whatever_it_holds() -> None:
+    assert Screen([condition('a == "x"')]).offsets(encode_value({"a": ["other"]})) != []
+
+
+MATCHING: list[tuple[str, str, Any]] = [
+    ('process.name == "sh"', "process.name", "sh"),
+    ('process.name == ""', "process.name", ""),
+    ('process.name == "\\u{e9}\\u{1f600}"', "process.name", "é😀"),
+    ('process.name in ("a", "sh")', "process.name", "sh"),
+    ('process.name in~ ("a", "sH")', "process.name", "Sh"),
+    ('process.name like "s*"', "process.name", "sh"),
+    ('process.name like "*h"', "process.name", "/sh"),
+    ('process.name like "?h"', "process.name", "éh"),
+    ('process.name : "*BIN*sh"', "process.name", "/bin/SH"),
+    ('process.name : "x*"', "process.name", "X" * 70_000),
+    ('process.name : "ü*"', "process.name", "ünder"),
+    ('a == "x" or process.name == "sh"', "process.name", "sh"),
+    ('not a == "x" and process.name == "sh"', "process.name", "sh"),
+    ('not process.name == "sh"', "process.name", "bash"),
+    ('cidrmatch(process.name, "10.0.0.0/8")', "process.name", "10.1.2.3"),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "value"), MATCHING, ids=lambda part: repr(part)[:40])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_matching_record_is_a_hit_in_every_encoding(
+    text: str, name: str, value: Any, spelling: str
+) -> None:
+    found = condition(text)
+    screen = Screen([found])
+    head, _, last = name.partition(".")
+    for shape in (value, [value], ["other", value], [["other"], [value]]):
+        record = SPELLINGS[spelling]({"n": 1, head: {"other": "z", last: shape}})
+        for seed in range(12):
+            raw = Writer(Random(seed), bin_share=0.3).encode(record)
+            assert found.matches(Fields(decode_record(raw))), (record, seed)
+            offsets = screen.offsets(raw)
+            assert offsets is None or len(offsets), (raw, seed)
+
+
+NAMES = ("k", "a.b", "a.c", "process.name", "a.b.name", "event.type")
+ATOMS = ("", "x", "sh", "/tmp/", "Ab", "é", "start", ".", "\\", '"', "10.0.0.1", "name")
+FIELDS = st.sampled_from(NAMES)
+WORDS = st.lists(st.sampled_from(ATOMS), min_size=1, max_size=2).map("".join)
+PATTERNS = st.lists(st.sampled_from((*ATOMS, "*", "?")), min_size=1, max_size=4).map("".join)
+
+
+def quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def listed(values: Sequence[str]) -> str:
+    return f"({', '.join(map(quoted, values))})"
+
+
+LISTS = st.lists(WORDS, min_size=1, max_size=3).map(listed)
+PATTERN_LISTS = st.lists(PATTERNS, min_size=1, max_size=3).map(listed)
+TESTS = st.one_of(
+    st.builds("{} == {}".format, FIELDS, WORDS.map(quoted)),
+    st.builds("{} == {}".format, WORDS.map(quoted), FIELDS),
+    st.builds("{} != {}".format, FIELDS, WORDS.map(quoted)),
+    st.builds("{} in {}".format, FIELDS, LISTS),
+    st.builds("{} in~ {}".format, FIELDS, LISTS),
+    st.builds("{} not in {}".format, FIELDS, LISTS),
+    st.builds("{} like {}".format, FIELDS, PATTERN_LISTS),
+    st.builds("{} like~ {}".format, FIELDS, PATTERN_LISTS),
+    st.builds("{} : {}".format, FIELDS, PATTERNS.map(quoted)),
+    st.builds("{} == null".format, FIELDS),
+    st.builds("{} != null".format, FIELDS),
+    st.builds("{} >= {}".format, FIELDS, st.integers(0, 3)),
+    st.builds('cidrmatch({}, "10.0.0.0/8")'.format, FIELDS),
+)
+CONDITIONS = st.recursive(
+    TESTS,
+    lambda inner: st.one_of(
+        st.builds("({} and {})".format, inner, inner),
+        st.builds("({} or {})".format, inner, inner),
+        st.builds("(not {})".format, inner),
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def values(draw: st.DrawFn) -> Any:
+    """A word or what a pattern stands for, in any case, as a scalar or in arrays."""
+    text = draw(PATTERNS)
+    text = "".join(draw(WORDS) if char == "*" else char for char in text).replace("?", "é")
+    if draw(st.booleans()):
+        text = "".join(
+            char.swapcase() if char.isascii() and draw(st.booleans()) else char for char in text
+        )
+    scalar = draw(st.sampled_from([text, text, text, None, 2, True]))
+    shapes = [scalar, [scalar], ["other", scalar], [[], [scalar]], [None, scalar]]
+    return draw(st.sampled_from(shapes))
+
+
+@st.composite
+def records(draw: st.DrawFn) -> dict[str, Any]:
+    """Some of the fields, each with its dots written as nesting or as part of a key."""
+    record: dict[str, Any] = {}
+    for name in draw(st.lists(FIELDS, max_size=6)):
+        _place(record, name.split("."), draw(values()), draw)
+    return record
+
+
+def _place(inner: dict[str, Any], parts: list[str], value: Any, draw: st.DrawFn) -> None:
+    size = draw(st.integers(1, len(parts)))
+    key, rest = ".".join(parts[:size]), parts[size:]
+    if not rest:
+        inner[key] = value
+    elif isinstance(inner.setdefault(key, {}), dict):
+        _place(inner[key], rest, value, draw)
+    else:
+        inner[".".join(parts)] = value
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    CONDITIONS,
+    st.lists(records(), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+    st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_no_record_that_a_condition_matches_is_missed(
+    text: str, drawn: list[dict[str, Any]], random: Random, bin_share: float
+) -> None:
+    found = condition(text)
+    writer = Writer(random, bin_share=bin_share)
+    bodies = [writer.encode(record) for record in drawn]
+    offsets = Screen([found]).offsets(b"".join(ENTRY_HEAD + body for body in bodies))
+    if offsets is None:
+        return
+    start = 0
+    for body in bodies:
+        start += len(ENTRY_HEAD)
+        is_hit = any(start <= offset < start + len(body) for offset in offsets)
+        assert is_hit or not found.matches(Fields(decode_record(body))), (text, body)
+        start += len(body)
+
+
+def test_the_screen_of_the_shipped_rule_hits_few_background_records() -> None:
+    screen = EqlFilter.create(EqlOptions()).screen
+    stream = defend.stream(1, candidates=0.0, start=START)
+    bodies = [encode_value(record) for record in itertools.islice(stream, 3000)]
+    hits = sum(1 for body in bodies if screen(body))
+    assert hits / len(bodies) < 0.01
+
+
+def test_the_screen_of_the_shipped_rule_hits_both_events_of_every_sequence() -> None:
+    screen, scene = EqlFilter.create(EqlOptions()).screen, Scene()
+    for spell in SPELLINGS.values():
+        for record in (scene.network(), scene.file()):
+            for seed in range(20):
+                assert screen(Writer(Random(seed), bin_share=0.3).encode(spell(record)))
+
+
+def test_addresses_are_no_needles_for_they_are_written_in_many_ways() -> None:
+    assert needles('cidrmatch(destination.ip, "::1") and a == "x"') == {("a", "x", False)}

@@ -1,0 +1,80 @@
+"""The keys of the eql filter's section."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fluent_eql.filter import EqlFilter
+from fluent_eql.options import options_of
+from fluent_eql.settings import EqlOptions
+from fluent_eql.testing import make_options
+
+SECOND = 10**9
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    options = EqlOptions()
+    assert options.rules == ()
+    assert options.reorder_window == 2 * SECOND
+    assert options.state_ttl is None
+    assert (options.max_entities, options.max_pending) == (100_000, 64)
+    assert options.timestamp_fields == ("@timestamp",)
+    assert options.tiebreaker_field == "event.sequence"
+    assert options.event_category_field == "event.category"
+    assert options.alert_tag == "eql.alert.${rule.slug}"
+    assert options.alert_copies is False
+
+
+def test_every_key_is_read_from_its_text() -> None:
+    texts = {
+        "rules": ["a.toml", "more"],
+        "reorder_window": "500ms",
+        "state.ttl": "5m",
+        "state.max_entities": "7",
+        "state.max_pending": "3",
+        "timestamp_field": ["time", "@timestamp"],
+        "tiebreaker_field": "n",
+        "event_category_field": "category",
+        "alert_tag": "alerts",
+        "alert_copies": "on",
+    }
+    assert set(texts) == set(options_of(EqlOptions))
+    assert make_options(EqlFilter, texts) == EqlOptions(
+        rules=(Path("a.toml"), Path("more")),
+        reorder_window=SECOND // 2,
+        state_ttl=300 * SECOND,
+        max_entities=7,
+        max_pending=3,
+        timestamp_fields=("time", "@timestamp"),
+        tiebreaker_field="n",
+        event_category_field="category",
+        alert_tag="alerts",
+        alert_copies=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("reorder_window", "soon"),
+        ("reorder_window", "-1s"),
+        ("state.max_entities", "0"),
+        ("state.max_pending", "0"),
+        ("state.ttl", "5 parsecs"),
+        ("alert_copies", "maybe"),
+        ("alert_tag", ""),
+        ("tiebreaker_field", ""),
+        ("event_category_field", ""),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(key: str, text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        make_options(EqlFilter, {key: text})
+
+
+def test_every_key_says_what_it_means() -> None:
+    for key, (_, spec) in options_of(EqlOptions).items():
+        assert len(spec.help) > 20, key
+        assert not spec.required, key
