@@ -121,7 +121,8 @@ class _Passage:
 class Engine:
     """A chain of filters. Every call that takes ``now`` takes nanoseconds of one steady clock.
 
-    ``on_problem`` gets a text for each record that a filter or the protocol could not read;
+    ``on_problem`` gets a text for each record that a filter or the protocol could not read, and
+    for each warning of a filter;
     ``on_alert`` gets each alert as plain values.
     """
 
@@ -252,6 +253,8 @@ class Engine:
             self._on_problem(f"{self.stages[number].name}: {problem.event.tag}: {problem.reason}")
         for alert in outcome.alerts:
             self._on_alert(alert)
+        for warning in outcome.warnings:
+            self._on_problem(f"{self.stages[number].name}: {warning}")
         for emission in outcome.emitted:
             self._emit(number, emission, now, sent)
         for event, verdict in outcome.decided:

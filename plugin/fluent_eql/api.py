@@ -84,7 +84,7 @@ class Outcome:
     ``decided`` may name events of this call and events held by an earlier one. ``held`` are the
     events of this call that a later one decides; an event in neither is kept as it is.
     ``alerts`` are what a detecting filter has to tell people, as plain values; the records carry
-    them already.
+    them already. ``warnings`` are about the filter itself, for the log.
     """
 
     decided: list[tuple[Event, Verdict]] = field(default_factory=list)
@@ -92,6 +92,7 @@ class Outcome:
     emitted: list[Emission] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

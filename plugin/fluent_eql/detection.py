@@ -18,6 +18,7 @@ from fluent_eql.rules import Rule
 from fluent_eql.settings import EqlOptions
 
 LEAST_TTL = 600 * 10**9
+WARNING_INTERVAL = 60 * 10**9
 MOST_JOIN_VALUES = 256
 LONGEST_SPAN = 2**64 - 1
 """The largest integer of msgpack: 584 years in nanoseconds. A longer span is told as this one."""
@@ -94,7 +95,6 @@ class SequenceRule:
         self.rule = rule
         self.last_stage = len(query.stages) - 1
         self._stages = query.stages
-        self._labels = (("rule", rule.slug),)
         ttl = settings.state_ttl or max(LEAST_TTL, 2 * (query.maxspan or 0))
         limits = StateLimits(ttl, settings.max_entities, settings.max_pending)
         self.matcher = SequenceMatcher(len(query.stages), query.maxspan, limits)
@@ -131,15 +131,37 @@ class SequenceRule:
             "Join keys that a sequence rule remembers",
             "gauge",
             self.matcher.entities,
-            self._labels,
+            self.rule.labels,
         )
         yield Metric(
             "fluent_eql_entities_evicted_total",
             "Join keys forgotten before their time, for want of room",
             "counter",
             self.matcher.evicted,
-            self._labels,
+            self.rule.labels,
         )
+
+
+class EvictionWarnings:
+    """Says that rules forget join keys for want of room, at most once a minute for each rule."""
+
+    def __init__(self, rules: Sequence[SequenceRule]) -> None:
+        self._rules = rules
+        self._told = [0] * len(rules)
+        self._silent_until = [0] * len(rules)
+
+    def due(self, now: int) -> Iterator[str]:
+        """The warnings to give now."""
+        for number, sequence in enumerate(self._rules):
+            evicted = sequence.matcher.evicted
+            if evicted > self._told[number] and now >= self._silent_until[number]:
+                fresh = evicted - self._told[number]
+                self._told[number] = evicted
+                self._silent_until[number] = now + WARNING_INTERVAL
+                yield (
+                    f"{sequence.rule.name}: {fresh} join keys forgotten before their time; "
+                    "alerts may be missed: raise state.max_entities or lower state.ttl"
+                )
 
 
 def _typed(by: JoinValues) -> Hashable:

@@ -11,7 +11,14 @@ from typing import Any
 
 from fluent_eql.alert import Alert
 from fluent_eql.api import KEEP, Body, Emission, Metric, Outcome, Problem, Replace
-from fluent_eql.detection import EventRule, JoinValues, Observation, SequenceRule, StagesOfKey
+from fluent_eql.detection import (
+    EventRule,
+    EvictionWarnings,
+    JoinValues,
+    Observation,
+    SequenceRule,
+    StagesOfKey,
+)
 from fluent_eql.enrich import enrich
 from fluent_eql.event import Event
 from fluent_eql.lang import SequenceQuery
@@ -63,7 +70,10 @@ class EqlFilter:
         self._window: ReorderWindow[tuple[int, Hashable]] = ReorderWindow(settings.reorder_window)
         self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
         self._arrivals = count()
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter(
+            dict.fromkeys(_counters_of(self.rules), 0)
+        )
+        self._evictions = EvictionWarnings(tuple(self._sequences.values()))
 
     @classmethod
     def create(cls, options: EqlOptions) -> EqlFilter:
@@ -80,6 +90,7 @@ class EqlFilter:
         holds = [held for event in events if (held := self._take(event, now, outcome))]
         self._decide(self._window.release(now), now, outcome)
         outcome.held = [held.event for held in holds if held.open]
+        outcome.warnings += self._evictions.due(now)
         return outcome
 
     def advance(self, now: int) -> Outcome:
@@ -87,6 +98,7 @@ class EqlFilter:
         self._decide(self._window.release(now), now, outcome)
         for sequence in self._sequences.values():
             sequence.matcher.expire(now)
+        outcome.warnings += self._evictions.due(now)
         return outcome
 
     def next_deadline(self) -> int | None:
@@ -221,7 +233,16 @@ class EqlFilter:
         return text
 
     def _count(self, name: str, rule: Rule, *labels: tuple[str, str]) -> None:
-        self._counts[name, (("rule", rule.slug), *labels)] += 1
+        self._counts[name, (*rule.labels, *labels)] += 1
+
+
+def _counters_of(rules: Sequence[Rule]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """The counters that stand at 0 before anything has happened."""
+    yield "fluent_eql_events_decoded_total", ()
+    for rule in rules:
+        for late in ("false", "true"):
+            yield "fluent_eql_alerts_total", (*rule.labels, ("late", late))
+        yield "fluent_eql_stage_matches_total", rule.labels
 
 
 def _by_kind(

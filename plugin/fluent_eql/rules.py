@@ -68,6 +68,11 @@ class Rule:
     def slug(self) -> str:
         return _slug(self.name) or _slug(self.id)
 
+    @property
+    def labels(self) -> tuple[tuple[str, str], ...]:
+        """What tells the rule's metrics from those of others; two rules may have one name."""
+        return ("rule", self.slug), ("rule_id", self.id)
+
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

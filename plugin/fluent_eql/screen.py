@@ -34,6 +34,9 @@ COMMON_FIELDS = frozenset(
 )
 """Fields with few values, each in a large share of all records: poor to screen by."""
 
+NEVER = 99
+"""The rank of what no record has: rarer than any text."""
+
 STRING_HEADER = rb"(?:[\xa0-\xbf]|[\xd9\xc4].|[\xda\xc5]..|[\xdb\xc6]....)"
 ARRAY_HEADER = rb"(?:[\x90-\x9f]|\xdc..|\xdd....)"
 
@@ -138,10 +141,15 @@ def _of_pattern(node: nodes.PatternMatch) -> Needles | None:
     return _all_of([_pattern(node.operand, text, node.insensitive) for text in patterns])
 
 
+def _of_literal(node: nodes.Literal) -> Needles | None:
+    return frozenset() if node.value is False else None
+
+
 DERIVATIONS: dict[type, Callable[[Any], Needles | None]] = {
     nodes.And: _of_and,
     nodes.Or: _of_or,
     nodes.Comparison: _of_comparison,
+    nodes.Literal: _of_literal,
     nodes.Membership: _of_membership,
     nodes.PatternMatch: _of_pattern,
 }
@@ -178,7 +186,7 @@ def _anchored(field: nodes.Field, text: str, caseless: bool) -> Needle:
 
 
 def _rarity(needles: Needles) -> tuple[bool, int, int]:
-    common, length = min((needle.rank for needle in needles), default=(True, 0))
+    common, length = min((needle.rank for needle in needles), default=(True, NEVER))
     return common, length, -len(needles)
 
 

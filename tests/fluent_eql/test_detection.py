@@ -201,6 +201,6 @@ def test_the_metrics_count_the_keys_remembered_and_forgotten() -> None:
         found.matcher.run(number, [match], 0)
     values = {metric.name: (metric.value, metric.labels) for metric in found.metrics()}
     assert values == {
-        "fluent_eql_entities": (2, (("rule", "test_rule"),)),
-        "fluent_eql_entities_evicted_total": (3, (("rule", "test_rule"),)),
+        "fluent_eql_entities": (2, found.rule.labels),
+        "fluent_eql_entities_evicted_total": (3, found.rule.labels),
     }

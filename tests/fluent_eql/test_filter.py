@@ -274,17 +274,23 @@ def test_one_copy_goes_out_for_each_tag() -> None:
     assert len(decode_record(emission.raw)["eql.alerts"]) == 2
 
 
+TEST_RULE = {"rule": "test_rule", "rule_id": "id-Test rule"}
+
+
 def test_the_metrics_count_what_happened() -> None:
     runner = driver(rule(TWO), rule("x where true", name="Other"))
     runner.send([happened("n1", "n", 0), happened("f1", "f", 1), happened("x1", "x", 2)])
     runner.send([happened("nothing", "y", 3)])
     runner.flush()
     assert runner.metric("fluent_eql_events_decoded_total") == 3
-    assert runner.metric("fluent_eql_stage_matches_total", rule="test_rule") == 2
-    assert runner.metric("fluent_eql_alerts_total", rule="test_rule", late="false") == 1
-    assert runner.metric("fluent_eql_alerts_total", rule="other", late="false") == 1
-    assert runner.metric("fluent_eql_entities", rule="test_rule") == 1
-    assert runner.metric("fluent_eql_entities_evicted_total", rule="test_rule") == 0
+    assert runner.metric("fluent_eql_stage_matches_total", **TEST_RULE) == 2
+    assert runner.metric("fluent_eql_alerts_total", **TEST_RULE, late="false") == 1
+    assert (
+        runner.metric("fluent_eql_alerts_total", rule="other", rule_id="id-Other", late="false")
+        == 1
+    )
+    assert runner.metric("fluent_eql_entities", **TEST_RULE) == 1
+    assert runner.metric("fluent_eql_entities_evicted_total", **TEST_RULE) == 0
 
 
 def test_past_the_most_entities_the_least_recent_is_forgotten_and_counted() -> None:
@@ -294,7 +300,30 @@ def test_past_the_most_entities_the_least_recent_is_forgotten_and_counted() -> N
     assert runner.send([happened("fa", "f", 10, k="a")]).alerts == []
     [alert] = runner.send([happened("fc", "f", 11, k="c")]).alerts
     assert names(alert) == ("nc", "fc")
-    assert runner.metric("fluent_eql_entities_evicted_total", rule="test_rule") >= 1
+    assert runner.metric("fluent_eql_entities_evicted_total", **TEST_RULE) >= 1
+
+
+def test_forgetting_is_warned_of_once_a_minute() -> None:
+    minute = 60 * SECOND
+    found = EqlFilter([rule(TWO)], EqlOptions(reorder_window=0, max_entities=1))
+
+    def warnings_at(now: int, key: str) -> list[str]:
+        return found.process([make_event(happened(f"n{key}", "n", 0, k=key))], now).warnings
+
+    assert warnings_at(0, "a") == []
+    (warning,) = warnings_at(1, "b")
+    assert warning.startswith("Test rule: 1 join keys forgotten")
+    assert warnings_at(2, "c") == warnings_at(3, "d") == []
+    assert found.advance(minute).warnings == []
+    (warning,) = found.advance(minute + 1).warnings
+    assert warning.startswith("Test rule: 2 join keys forgotten")
+
+
+def test_every_counter_stands_at_zero_before_anything_has_happened() -> None:
+    runner = driver(rule(TWO))
+    for late in ("false", "true"):
+        assert runner.metric("fluent_eql_alerts_total", **TEST_RULE, late=late) == 0
+    assert runner.metric("fluent_eql_stage_matches_total", **TEST_RULE) == 0
 
 
 def test_time_of_is_the_event_time_that_sequences_go_by() -> None:

@@ -25,7 +25,8 @@ def tagged(result: Result) -> list[Record]:
 
 
 def alerts_total(runner: FilterDriver, slug: str, late: str) -> float:
-    return runner.metric("fluent_eql_alerts_total", rule=slug, late=late)
+    rule_id = "6d3b5c0e-9a41-4f0b-8f5e-2c7b1f7a9d64"
+    return runner.metric("fluent_eql_alerts_total", rule=slug, rule_id=rule_id, late=late)
 
 
 def test_in_order_the_second_event_is_held_for_the_window_and_then_tagged() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fluent_eql.event import decode_record, encode_value
 from fluent_eql.fields import Fields
 from fluent_eql.filter import EqlFilter
-from fluent_eql.lang import Condition
+from fluent_eql.lang import Condition, compile_query
 from fluent_eql.screen import Needle, Screen, needles_of
 from fluent_eql.settings import EqlOptions
 from fluent_pipeline.bench import defend
@@ -300,3 +300,11 @@ def test_the_screen_of_the_shipped_rule_hits_both_events_of_every_sequence() -> 
 
 def test_addresses_are_no_needles_for_they_are_written_in_many_ways() -> None:
     assert needles('cidrmatch(destination.ip, "::1") and a == "x"') == {("a", "x", False)}
+
+
+def test_a_condition_that_is_never_true_asks_for_no_record() -> None:
+    screen = Screen([compile_query(text).conditions[0] for text in NEVER_TRUE])
+    assert screen.offsets(b"\x81\xa8category\xa7process") == ()
+
+
+NEVER_TRUE = ("process where false", 'any where false and process.name == "a"')

@@ -14,7 +14,14 @@ SECOND = 10**9
 MILLISECOND = 10**6
 START = 1_800_000_000 * SECOND
 OUTSIDE = "93.184.216.34"
-MISSING: Any = object()
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Any = _Missing()
 """As a field's new value: take the field away."""
 
 

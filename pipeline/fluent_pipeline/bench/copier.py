@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 
 class _Side(asyncio.Protocol):
@@ -48,24 +49,29 @@ class _Side(asyncio.Protocol):
             self.other.transport.resume_reading()
 
 
+def accepting(loop: asyncio.AbstractEventLoop, target: int) -> Callable[[], asyncio.Protocol]:
+    """Makes the protocol of an accepted connection, which connects to the target's port."""
+    connecting: set[asyncio.Task[Any]] = set()
+
+    def accepted() -> asyncio.Protocol:
+        client, server = _Side(), _Side()
+        client.other, server.other = server, client
+        task = loop.create_task(loop.create_connection(lambda: server, "127.0.0.1", target))
+        connecting.add(task)
+        task.add_done_callback(connecting.discard)
+        return client
+
+    return accepted
+
+
 async def serve(port: int, target: int) -> None:
     """Copy until SIGTERM."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    connecting: set[asyncio.Task[object]] = set()
-
-    def accepted() -> _Side:
-        client, server = _Side(), _Side()
-        client.other, server.other = server, client
-        task = loop.create_task(loop.create_connection(lambda: server, "127.0.0.1", target))
-        connecting.add(cast("asyncio.Task[object]", task))
-        return client
-
-    listener = await loop.create_server(accepted, "127.0.0.1", port)
-    print("listening on", port, file=sys.stderr, flush=True)
+    server = await loop.create_server(accepting(loop, target), "127.0.0.1", port)
     await stop.wait()
-    listener.close()
+    server.close()
 
 
 if __name__ == "__main__":
