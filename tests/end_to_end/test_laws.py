@@ -73,14 +73,17 @@ def relayed(engine: Engine, arrivals: Iterable[tuple[int, Frame]]) -> list[Frame
     return sent + [out.frame for out in engine.flush(now)]
 
 
+def alerts_of(frames: Iterable[Frame]) -> Iterator[Record]:
+    """All alerts in the records, whether their keys are nested or flat."""
+    for frame in frames:
+        for event in records_of(frame, Limits()):
+            record = event.record
+            yield from record.get("eql.alerts", record.get("eql", {}).get("alerts", []))
+
+
 def alerts_in_place(frames: Iterable[Frame]) -> set[str]:
-    return {
-        alert["id"]
-        for frame in frames
-        if not frame.tag.startswith("eql.alert.")
-        for event in records_of(frame, Limits())
-        for alert in event.record.get("eql", {}).get("alerts", [])
-    }
+    passing = [frame for frame in frames if not frame.tag.startswith("eql.alert.")]
+    return {alert["id"] for alert in alerts_of(passing)}
 
 
 def encoded(record: Record, form: str, number: int) -> bytes:
@@ -222,12 +225,5 @@ def test_any_order_of_arrival_at_all_gives_each_alert_in_place_or_late(
     delays = data.draw(st.lists(st.integers(0, spread), min_size=len(frames), max_size=len(frames)))
     hostile = sorted(zip(delays, frames, strict=True), key=lambda pair: pair[0])
     sent = relayed(engine_of(), [(delay * MILLISECOND, frame) for delay, frame in hostile])
-    late = {
-        alert["id"]
-        for frame in sent
-        if frame.tag.startswith("eql.alert.")
-        for event in records_of(frame, Limits())
-        for alert in event.record["eql"]["alerts"]
-        if alert.get("late")
-    }
+    late = {alert["id"] for alert in alerts_of(sent) if alert.get("late")}
     assert alerts_in_place(ordered) <= alerts_in_place(sent) | late

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import time
@@ -16,6 +15,7 @@ from fluent_pipeline.config import ForwardOutputConfig
 from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.errors import ProtocolError
 from fluent_pipeline.net.backoff import Backoff
+from fluent_pipeline.net.output import QueuedOutput
 from fluent_pipeline.net.streams import READ_SIZE, MessageReader
 from fluent_pipeline.protocol.acks import AckReader, chunk_id
 from fluent_pipeline.protocol.framing import NEED_DATA
@@ -32,7 +32,7 @@ class _InFlight:
     written_at: float
 
 
-class ForwardOutput:
+class ForwardOutput(QueuedOutput):
     """One target of the forward protocol, over one connection that is kept open.
 
     A frame is delivered when the target has acknowledged its chunk; without
@@ -43,16 +43,10 @@ class ForwardOutput:
     def __init__(
         self, config: ForwardOutputConfig, name: str, matches: Callable[[str], bool]
     ) -> None:
-        self.name = name
-        self.matches = matches
+        super().__init__(name, matches, trouble="not connected yet")
         self._config = config
-        self._queue: deque[Outgoing] = deque()
         self._in_flight: dict[_InFlight, None] = {}
         self._by_chunk: dict[Hashable, deque[_InFlight]] = {}
-        self._queued = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._trouble: str | None = "not connected yet"
         self._backoff = Backoff(config.retry_wait / 10**9, config.retry_max_interval / 10**9)
         self._frames = 0
         self._bytes = 0
@@ -69,34 +63,6 @@ class ForwardOutput:
     def pending(self) -> int:
         return len(self._queue) + len(self._in_flight)
 
-    @property
-    def trouble(self) -> str | None:
-        return self._trouble
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
-
-    def send(self, outgoing: Outgoing) -> None:
-        self._queue.append(outgoing)
-        self._idle.clear()
-        self._queued.set()
-
-    async def stop(self, grace: float) -> None:
-        if self.pending:
-            self._idle.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), grace)
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self.pending:
-            log.warning(
-                "%s: stopped with %d frames undelivered; their senders were not acknowledged",
-                self.name,
-                self.pending,
-            )
-
     def metrics(self) -> Iterator[Metric]:
         labels = (("name", self.name),)
         for name, help, value in (
@@ -105,11 +71,7 @@ class ForwardOutput:
             ("fluent_eql_output_retries_total", "Frames sent again", self._retries),
         ):
             yield Metric(name, help, "counter", value, labels)
-        up = self._trouble is None
-        yield Metric("fluent_eql_output_up", "Whether the target is reachable", "gauge", up, labels)
-        yield Metric(
-            "fluent_eql_output_pending_frames", "Undelivered frames", "gauge", self.pending, labels
-        )
+        yield from super().metrics()
 
     async def _run(self) -> None:
         while True:
@@ -176,9 +138,7 @@ class ForwardOutput:
 
     async def _write(self, writer: asyncio.StreamWriter) -> None:
         while True:
-            if not self._queue:
-                self._queued.clear()
-                await self._queued.wait()
+            await self._filled()
             batch: list[_InFlight] = []
             size = 0
             while self._queue and size < COALESCED:
@@ -243,8 +203,7 @@ class ForwardOutput:
         self._frames += 1
         self._bytes += len(sent.outgoing.frame.raw)
         sent.outgoing.receipt.release()
-        if not self.pending:
-            self._idle.set()
+        self._settle()
 
     def _recover(self) -> None:
         """Put what was written and not delivered back at the head of the queue, in its order."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from fluent_eql.api import Metric
 from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.ndjson import records_of, to_line
 from fluent_pipeline.net.backoff import Backoff
+from fluent_pipeline.net.output import QueuedOutput
 from fluent_pipeline.protocol.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ def _file_name(tag: str) -> str:
     return "_" if name in ("", ".", "..") else name
 
 
-class LineOutput:
+class LineOutput(QueuedOutput):
     """Writes the records of frames as lines, in a thread, so that a slow reader stops nobody.
 
     A frame is delivered when its lines have been written. Frames that are not logs have no
@@ -57,66 +56,22 @@ class LineOutput:
     """
 
     def __init__(self, name: str, matches: Callable[[str], bool], write: Write) -> None:
-        self.name = name
-        self.matches = matches
+        super().__init__(name, matches)
         self._write = write
         self._limits = Limits()
-        self._queue: deque[Outgoing] = deque()
-        self._queued = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._trouble: str | None = None
         self._backoff = Backoff(0.2, 10)
         self._records = 0
-
-    @property
-    def pending(self) -> int:
-        return len(self._queue)
-
-    @property
-    def trouble(self) -> str | None:
-        return self._trouble
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
-
-    def send(self, outgoing: Outgoing) -> None:
-        self._queue.append(outgoing)
-        self._idle.clear()
-        self._queued.set()
-
-    async def stop(self, grace: float) -> None:
-        if self._queue:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), grace)
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._queue:
-            log.warning(
-                "%s: stopped with %d frames undelivered; their senders were not acknowledged",
-                self.name,
-                len(self._queue),
-            )
 
     def metrics(self) -> Iterator[Metric]:
         labels = (("name", self.name),)
         yield Metric(
             "fluent_eql_output_records_total", "Records written", "counter", self._records, labels
         )
-        up = self._trouble is None
-        yield Metric("fluent_eql_output_up", "Whether the target is reachable", "gauge", up, labels)
-        yield Metric(
-            "fluent_eql_output_pending_frames", "Undelivered frames", "gauge", self.pending, labels
-        )
+        yield from super().metrics()
 
     async def _run(self) -> None:
         while True:
-            if not self._queue:
-                self._idle.set()
-                self._queued.clear()
-                await self._queued.wait()
+            await self._filled()
             outgoing = self._queue[0]
             lines = self._lines(outgoing)
             try:
@@ -129,6 +84,7 @@ class LineOutput:
             self._records += len(lines)
             self._queue.popleft()
             outgoing.receipt.release()
+            self._settle()
 
     async def _wait(self, reason: str) -> None:
         wait = self._backoff.next()

@@ -1,0 +1,89 @@
+"""What all outputs share: a queue of frames, a task that empties it, a stop that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from fluent_eql.api import Metric
+from fluent_pipeline.engine import Outgoing
+
+log = logging.getLogger(__name__)
+
+
+class QueuedOutput(ABC):
+    """An output with a queue; see :class:`fluent_pipeline.net.router.Output` for the contract.
+
+    A subclass takes frames from ``_queue`` in :meth:`_run`, waits for :meth:`_filled` while there
+    are none, releases the receipt of each that is delivered, and then calls :meth:`_settle`.
+    """
+
+    def __init__(
+        self, name: str, matches: Callable[[str], bool], *, trouble: str | None = None
+    ) -> None:
+        self.name = name
+        self.matches = matches
+        self._queue: deque[Outgoing] = deque()
+        self._trouble = trouble
+        self._queued = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> int:
+        return len(self._queue)
+
+    @property
+    def trouble(self) -> str | None:
+        return self._trouble
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
+
+    def send(self, outgoing: Outgoing) -> None:
+        self._queue.append(outgoing)
+        self._queued.set()
+
+    async def stop(self, grace: float) -> None:
+        self._settle()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), grace)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self.pending:
+            log.warning(
+                "%s: stopped with %d frames undelivered; their senders were not acknowledged",
+                self.name,
+                self.pending,
+            )
+
+    def metrics(self) -> Iterator[Metric]:
+        labels = (("name", self.name),)
+        up = self._trouble is None
+        yield Metric("fluent_eql_output_up", "Whether the target is reachable", "gauge", up, labels)
+        yield Metric(
+            "fluent_eql_output_pending_frames", "Undelivered frames", "gauge", self.pending, labels
+        )
+
+    @abstractmethod
+    async def _run(self) -> None:
+        """Deliver for ever."""
+
+    async def _filled(self) -> None:
+        """Wait until the queue holds a frame."""
+        while not self._queue:
+            self._queued.clear()
+            await self._queued.wait()
+
+    def _settle(self) -> None:
+        """Let a stop go on where nothing is pending any more."""
+        if self.pending:
+            self._idle.clear()
+        else:
+            self._idle.set()
