@@ -11,7 +11,7 @@ from collections.abc import Hashable
 
 import msgpack
 
-from fluent_eql.event import text_of
+from fluent_eql.event import encode_value, text_of
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.protocol.framing import NEED_DATA, NeedData
 
@@ -33,10 +33,11 @@ def encode_ack(chunk: bytes, *, json: bool) -> bytes:
 def chunk_id(chunk: bytes) -> Hashable:
     """What to know a chunk by, given as raw msgpack, where its acknowledgement comes back.
 
-    A target may write the same string with a wider header, or as bin.
+    A target may write the same value with another header, a string also as bin.
     """
-    value = msgpack.unpackb(chunk, unicode_errors="surrogateescape", strict_map_key=False)
-    return text_of(value) if isinstance(value, str | bytes) else chunk
+    return _identity(
+        msgpack.unpackb(chunk, unicode_errors="surrogateescape", strict_map_key=False)
+    )
 
 
 class AckReader:
@@ -68,5 +69,8 @@ class AckReader:
             raise RemoteProtocolError("expected an acknowledgement", offset) from error
         if not isinstance(answer, dict) or "ack" not in answer:
             raise RemoteProtocolError('expected {"ack": chunk}', offset)
-        ack = answer["ack"]
-        return text_of(ack) if isinstance(ack, str | bytes) else msgpack.packb(ack)
+        return _identity(answer["ack"])
+
+
+def _identity(chunk: object) -> Hashable:
+    return text_of(chunk) if isinstance(chunk, str | bytes) else encode_value(chunk)

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluent_eql.event import encode_value
+from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.protocol.compression import deflate
+from fluent_pipeline.protocol.entries import EntryKind, walk
+from fluent_pipeline.protocol.frames import (
+    HEARTBEAT,
+    Frame,
+    Mode,
+    frame_of,
+    message_of,
+    parse_frame,
+)
+from fluent_pipeline.protocol.framing import Framer, Message
+from fluent_pipeline.protocol.limits import Limits
+
+TIME = b"\xd7\x00\x65\x00\x00\x00\x00\x00\x00\x07"
+NANOSECONDS = 0x65000000 * 10**9 + 7
+RECORD = b"\xdf\x00\x00\x00\x01\xa1a\x01"
+ENTRY = b"\x92" + TIME + RECORD
+WITH_METADATA = b"\xdd\x00\x00\x00\x02\x92" + TIME + b"\x81\xa1m\x02" + RECORD
+CHUNK = b"\x81\xa5chunk\xa2c\n"
+
+
+def packed(entries: bytes, head: bytes, width: int) -> bytes:
+    return head + len(entries).to_bytes(width, "big") + entries
+
+
+def compressed(algorithm: str, *members: bytes) -> bytes:
+    body = b"".join(deflate(member, algorithm) for member in members)
+    options = encode_value({"chunk": "c\n", "compressed": algorithm})
+    return b"\x93\xa1t" + packed(body, b"\xc5", 2) + options
+
+
+FORMS = {
+    "Message of 3": (b"\x93\xa1t" + TIME + RECORD, Mode.MESSAGE, 1, None),
+    "Message with nil options": (b"\x94\xa1t" + TIME + RECORD + b"\xc0", Mode.MESSAGE, 1, None),
+    "Message of 4": (b"\x94\xa1t" + TIME + RECORD + CHUNK, Mode.MESSAGE, 1, b"\xa2c\n"),
+    "Message with ext 8": (b"\x93\xa1t\xc7\x08" + TIME[1:] + RECORD, Mode.MESSAGE, 1, None),
+    "Message in array 16": (b"\xdc\x00\x03\xa1t" + TIME + RECORD, Mode.MESSAGE, 1, None),
+    "Forward of 2": (b"\x92\xa1t\x92" + ENTRY * 2, Mode.FORWARD, 2, None),
+    "Forward of 3": (b"\x93\xa1t\x91" + ENTRY + CHUNK, Mode.FORWARD, 1, b"\xa2c\n"),
+    "Forward with nil options": (b"\x93\xa1t\x91" + ENTRY + b"\xc0", Mode.FORWARD, 1, None),
+    "Forward in array 16": (b"\x92\xa1t\xdc\x00\x01" + ENTRY, Mode.FORWARD, 1, None),
+    "Forward in array 32": (b"\x92\xa1t\xdd\x00\x00\x00\x01" + ENTRY, Mode.FORWARD, 1, None),
+    "Forward with metadata": (b"\x92\xa1t\x91" + WITH_METADATA, Mode.FORWARD, 1, None),
+    "Forward without entries": (b"\x93\xa1t\x90" + CHUNK, Mode.FORWARD, 0, b"\xa2c\n"),
+    "PackedForward str 8": (b"\x92\xa1t" + packed(ENTRY, b"\xd9", 1), Mode.PACKED_FORWARD, 1, None),
+    "PackedForward str 16": (
+        b"\x93\xa1t" + packed(ENTRY * 3, b"\xda", 2) + CHUNK, Mode.PACKED_FORWARD, 3, b"\xa2c\n"
+    ),
+    "PackedForward str 32": (
+        b"\x93\xa1t" + packed(ENTRY, b"\xdb", 4) + b"\xc0", Mode.PACKED_FORWARD, 1, None
+    ),
+    "PackedForward fixstr": (b"\x92\xa1t\xb3" + ENTRY, Mode.PACKED_FORWARD, 1, None),
+    "PackedForward bin 8": (b"\x92\xa1t" + packed(ENTRY, b"\xc4", 1), Mode.PACKED_FORWARD, 1, None),
+    "PackedForward bin 16": (
+        b"\x92\xa1t" + packed(ENTRY, b"\xc5", 2), Mode.PACKED_FORWARD, 1, None
+    ),
+    "PackedForward bin 32": (
+        b"\x92\xa1t" + packed(WITH_METADATA, b"\xc6", 4), Mode.PACKED_FORWARD, 1, None
+    ),
+    "PackedForward without entries": (b"\x92\xa1t\xa0", Mode.PACKED_FORWARD, 0, None),
+    "PackedForward text": (
+        b"\x93\xa1t" + packed(ENTRY, b"\xc4", 1) + b"\x81\xaacompressed\xa4text",
+        Mode.PACKED_FORWARD, 1, None,
+    ),
+    "gzip": (compressed("gzip", ENTRY * 2), Mode.PACKED_FORWARD, 2, b"\xa2c\n"),
+    "gzip members": (compressed("gzip", ENTRY, ENTRY * 2), Mode.PACKED_FORWARD, 3, b"\xa2c\n"),
+    "zstd": (compressed("zstd", ENTRY), Mode.PACKED_FORWARD, 1, b"\xa2c\n"),
+    "zstd frames": (compressed("zstd", ENTRY, ENTRY), Mode.PACKED_FORWARD, 2, b"\xa2c\n"),
+    "tag as str 8": (b"\x92\xd9\x01t\x91" + ENTRY, Mode.FORWARD, 1, None),
+    "tag as str 32": (b"\x92\xdb\x00\x00\x00\x01t\x91" + ENTRY, Mode.FORWARD, 1, None),
+    "tag as bin": (b"\x92\xc4\x01t\x91" + ENTRY, Mode.FORWARD, 1, None),
+}  # fmt: skip
+
+
+def fed(pieces: list[bytes]) -> list[Frame]:
+    framer, frames = Framer(Limits()), []
+    for piece in pieces:
+        framer.receive_data(piece)
+        while isinstance(message := framer.next_message(), Message):
+            frame = parse_frame(message)
+            assert isinstance(frame, Frame)
+            frames.append(frame)
+    return frames
+
+
+def events_of(frame: Frame) -> list[tuple[int, Any]]:
+    payload = frame.payload(Limits())
+    entries = [entry for entry in walk(payload, frame.mode) if entry.kind is EntryKind.EVENT]
+    return [
+        (entry.time, msgpack.unpackb(payload[entry.record_start : entry.record_end]))
+        for entry in entries
+    ]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_is_read_whole_byte_by_byte_and_with_more_behind_it(name: str) -> None:
+    raw, mode, count, chunk = FORMS[name]
+    (frame,) = fed([raw])
+    assert (frame.raw, frame.tag, frame.mode) == (raw, "t", mode)
+    assert frame.count == (None if mode is Mode.PACKED_FORWARD else count)
+    assert (frame.chunk, frame.signal, frame.json) == (chunk, 0, False)
+    assert events_of(frame) == [(NANOSECONDS, {"a": 1})] * count
+    assert fed([bytes([byte]) for byte in raw]) == [frame]
+    assert fed([raw + raw + b"\x93\xa1"]) == [frame, frame]
+
+
+def test_nil_is_a_heartbeat() -> None:
+    assert parse_frame(message_of(b"\xc0")) is HEARTBEAT
+
+
+@pytest.mark.parametrize("signal", [1, 2, 3, 4])
+def test_telemetry_that_is_not_logs_is_known_by_its_signal(signal: int) -> None:
+    raw = b"\x93\xa1t" + packed(b"\xc1\xc1", b"\xc4", 1) + encode_value({"fluent_signal": signal})
+    assert frame_of(raw).signal == signal
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"\x90", "expected an array of 2 to 4 elements, found 0"),
+        (b"\x91\xa1t", "expected an array of 2 to 4 elements, found 1"),
+        (b"\x95\xa1t\x01\x80\x80\x80", "expected an array of 2 to 4 elements, found 5"),
+        (b"\x92\x05\x90", "expected a string as the tag, found int"),
+        (b"\x92\xc0\x90", "expected a string as the tag, found NoneType"),
+        (b"\x92\xa1t\x05", "expected an array, a string or a time"),
+        (b"\x93\xa1t\xc0\x80", "expected an array, a string or a time"),
+        (b"\x93\xa1t\x80\x80", "expected an array, a string or a time"),
+        (b"\x93\xa1t\x05\x90", "expected a map as the record"),
+        (b"\x93\xa1t\x90\x05", "expected a map or nil as the options"),
+        (b"\x94\xa1t\x05\x80\xa1o", "expected a map or nil as the options"),
+        (b"\x94\xa1t\x90\x80\x80", "expected at most 3 elements in Forward mode"),
+        (b"\x94\xa1t\xa0\x80\x80", "expected at most 3 elements in PackedForward mode"),
+        (b"\x93\xa1t\xa0\x81\xaacompressed\xa3lz4", "gzip, zstd or text, found 'lz4'"),
+        (b"\x93\xa1t\xa0\x81\xadfluent_signal\xa11", "fluent_signal to be an integer"),
+        (b"\x93\xa1t\xa0\x81\xadfluent_signal\xc3", "fluent_signal to be an integer"),
+    ],
+)
+def test_what_has_no_specified_shape_is_refused_with_what_was_expected(
+    raw: bytes, reason: str
+) -> None:
+    message = dataclasses.replace(message_of(raw), offset=77)
+    with pytest.raises(RemoteProtocolError) as caught:
+        parse_frame(message)
+    assert reason in caught.value.message
+    assert caught.value.offset == 77
+
+
+def test_a_tag_that_is_not_utf8_keeps_its_bytes() -> None:
+    assert frame_of(b"\x92\xa2\xff\xfe\x90").tag.encode("utf-8", "surrogateescape") == b"\xff\xfe"
+
+
+def test_options_that_nobody_knows_are_passed_over() -> None:
+    options = {"unknown": [1, {"x": None}], 5: 6, "chunk": "c"}
+    assert frame_of(b"\x93\xa1t\x90" + encode_value(options)).chunk == b"\xa1c"
+
+
+@pytest.mark.parametrize("chunk", [b"\xc0", b"\xc2"])
+def test_a_chunk_that_is_nil_or_false_asks_for_no_ack(chunk: bytes) -> None:
+    assert frame_of(b"\x93\xa1t\x90\x81\xa5chunk" + chunk).chunk is None
+
+
+def test_what_a_compressed_array_would_be_is_left_alone() -> None:
+    raw = b"\x93\xa1t\x91" + ENTRY + b"\x81\xaacompressed\xa4gzip"
+    assert frame_of(raw).compressed is None
+
+
+def test_a_payload_over_the_limit_is_refused() -> None:
+    frame = frame_of(compressed("gzip", ENTRY * 100))
+    with pytest.raises(RemoteProtocolError, match="inflates to over 100 bytes"):
+        frame.payload(Limits(inflated=100))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["app.log", [[1, {"a": 'é\n"}]'}], [2.5, {"b": [1, None, True, 1e3]}]], {"chunk": "c"}],
+        ["app.log", 1764000000, {"a": {}}],
+        ["app.log", 1.5, {"a": {}}, {"chunk": 7}],
+        ["app.log", []],
+    ],
+)
+def test_a_json_message_becomes_the_msgpack_that_it_stands_for(value: list[Any]) -> None:
+    frame = parse_frame(Message(json.dumps(value).encode(), 0, json=True))
+    assert isinstance(frame, Frame)
+    assert msgpack.unpackb(frame.raw) == value
+    assert frame.json
+    assert frame.tag == "app.log"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'["t", [], ]', "malformed JSON"),
+        (b'["t", 1, {"a": 99999999999999999999999}]', "malformed JSON"),
+        (b'{"t": 1}', "expected a JSON array"),
+        (b'["t", "packed"]', "expected an array or a time"),
+        (b'["t"]', "expected an array of 2 to 4 elements"),
+        (b"[" * 5000 + b"]" * 5000, "malformed JSON"),
+    ],
+)
+def test_json_that_is_no_message_is_refused(text: bytes, reason: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=reason):
+        parse_frame(Message(text, 3, json=True))
+
+
+@given(st.binary(max_size=120))
+def test_any_message_is_a_frame_a_heartbeat_or_an_error_of_the_peers(data: bytes) -> None:
+    framer = Framer(Limits())
+    framer.receive_data(data)
+    try:
+        while isinstance(message := framer.next_message(), Message):
+            frame = parse_frame(message)
+            if isinstance(frame, Frame):
+                list(walk(frame.payload(Limits(inflated=1000)), frame.mode))
+    except RemoteProtocolError:
+        pass
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x92\xa1t", b"\x92\xa1t\x90\x90"])
+def test_bytes_of_our_own_that_are_not_one_message_are_an_error(raw: bytes) -> None:
+    with pytest.raises(ValueError, match="one whole message"):
+        message_of(raw)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from hashlib import sha512
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+
+from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.protocol.frames import message_of
+from fluent_pipeline.protocol.framing import Framer, Message
+from fluent_pipeline.protocol.handshake import (
+    Accepted,
+    ClientHandshake,
+    Refused,
+    ServerHandshake,
+    is_ping,
+)
+from fluent_pipeline.protocol.limits import Limits
+
+CAPTURES = Path(__file__).parent.parent.parent / "captures"
+NONCE = b"0123456789abcdef"
+SALT = b"\xff\xfe not UTF-8 \x00"
+
+
+def server(key: str = "s3cret", users: dict[str, str] | None = None) -> ServerHandshake:
+    return ServerHandshake("relay", key, users or {}, nonce=NONCE, auth_salt=b"\x80salt")
+
+
+def client(key: str = "s3cret", name: str = "", password: str = "") -> ClientHandshake:
+    return ClientHandshake("edge", key, name, password, salt=SALT)
+
+
+def message(*parts: Any) -> Message:
+    return message_of(msgpack.packb(list(parts), use_bin_type=False))
+
+
+def first_message(capture: str) -> Message:
+    framer = Framer(Limits())
+    framer.receive_data((CAPTURES / capture).read_bytes())
+    found = framer.next_message()
+    assert isinstance(found, Message)
+    return found
+
+
+@pytest.mark.parametrize("capture", ["fb_shared_key.bin", "fd_shared_key.bin"])
+def test_the_ping_of_a_real_client_is_accepted_and_answered_with_our_proof(capture: str) -> None:
+    ping = first_message(capture)
+    answer = server().receive_ping(ping)
+    assert isinstance(answer, Accepted)
+    salt = msgpack.unpackb(ping.raw, raw=True)[2]
+    digest = sha512(salt + b"relay" + NONCE + b"s3cret").hexdigest().encode()
+    assert msgpack.unpackb(answer.pong, raw=True) == [b"PONG", True, b"", b"relay", digest]
+
+
+@pytest.mark.parametrize("capture", ["fb_shared_key.bin", "fd_shared_key.bin"])
+def test_the_ping_of_a_real_client_with_another_key_is_refused(capture: str) -> None:
+    answer = server("other").receive_ping(first_message(capture))
+    assert isinstance(answer, Refused)
+    assert answer.reason == "shared_key mismatch"
+
+
+def test_the_hello_is_small_and_its_strings_are_msgpack_str() -> None:
+    hello = server(users={"ann": "pw"}).hello()
+    assert hello == (
+        b"\x92\xa4HELO\x83\xa5nonce\xb0" + NONCE + b"\xa4auth\xa5\x80salt\xa9keepalive\xc3"
+    )
+    assert len(hello) < 1023
+
+
+def test_a_server_without_users_asks_for_no_password() -> None:
+    assert b"\xa4auth\xa0" in server().hello()
+
+
+@pytest.mark.parametrize("users", [{}, {"ann": "pw", "bob": "x"}])
+def test_both_sides_prove_the_key_and_the_user_the_password(users: dict[str, str]) -> None:
+    ours, theirs = server(users=users), client(name="ann", password="pw")
+    answer = ours.receive_ping(message_of(theirs.receive_hello(message_of(ours.hello()))))
+    assert isinstance(answer, Accepted)
+    theirs.receive_pong(message_of(answer.pong))
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("ann", "no"), ("nobody", "pw"), ("", ""), ("nobody", "\0")]
+)
+def test_a_wrong_user_and_a_wrong_password_are_refused_alike(name: str, password: str) -> None:
+    ours, theirs = server(users={"ann": "pw"}), client(name=name, password=password)
+    answer = ours.receive_ping(message_of(theirs.receive_hello(message_of(ours.hello()))))
+    assert isinstance(answer, Refused)
+    expected = [b"PONG", False, b"username/password mismatch", b"", b""]
+    assert msgpack.unpackb(answer.pong, raw=True) == expected
+    with pytest.raises(RemoteProtocolError, match="refused: username/password mismatch"):
+        theirs.receive_pong(message_of(answer.pong))
+
+
+def test_the_key_is_checked_before_the_user() -> None:
+    ours, theirs = server(users={"ann": "pw"}), client("wrong", "ann", "pw")
+    answer = ours.receive_ping(message_of(theirs.receive_hello(message_of(ours.hello()))))
+    assert isinstance(answer, Refused)
+    assert answer.reason == "shared_key mismatch"
+
+
+def test_a_client_without_a_name_sends_a_digest_where_users_are_asked_for() -> None:
+    ping = client().receive_hello(
+        message("HELO", {"nonce": NONCE, "auth": b"A", "keepalive": True})
+    )
+    parts = msgpack.unpackb(ping, raw=True)
+    assert parts[4:] == [b"", sha512(b"A").hexdigest().encode()]
+
+
+def test_a_server_that_does_not_know_the_key_is_found_out() -> None:
+    theirs = client()
+    theirs.receive_hello(message("HELO", {"nonce": NONCE, "auth": b"", "keepalive": True}))
+    with pytest.raises(RemoteProtocolError, match="does not know the shared key"):
+        theirs.receive_pong(message("PONG", True, "", "relay", "0" * 128))
+
+
+@pytest.mark.parametrize(
+    "ping",
+    [
+        message("PING", "edge", "salt", "digest", ""),
+        message("PING", "edge", "salt", "digest", "", 5),
+        message("PONG", "edge", "salt", "digest", "", ""),
+        message("t", 1, {}),
+        message_of(b"\xc0"),
+        Message(b'["PING"]', 0, json=True),
+    ],
+)
+def test_what_is_no_ping_is_the_clients_error(ping: Message) -> None:
+    with pytest.raises(RemoteProtocolError):
+        server().receive_ping(ping)
+
+
+@pytest.mark.parametrize(
+    "hello", [message("HELO"), message("HELO", "x"), message("PONG", {}), message_of(b"\xc0")]
+)
+def test_what_is_no_hello_is_the_servers_error(hello: Message) -> None:
+    with pytest.raises(RemoteProtocolError, match="expected a HELO"):
+        client().receive_hello(hello)
+
+
+@pytest.mark.parametrize("pong", [message("PONG", True), message("HELO", 1, 2, 3, 4)])
+def test_what_is_no_pong_is_the_servers_error(pong: Message) -> None:
+    with pytest.raises(RemoteProtocolError, match="expected a PONG"):
+        client().receive_pong(pong)
+
+
+def test_only_a_true_that_is_one_lets_a_client_in() -> None:
+    theirs = client()
+    theirs.receive_hello(message("HELO", {"nonce": NONCE, "auth": b"", "keepalive": True}))
+    digest = sha512(SALT + b"relay" + NONCE + b"s3cret").hexdigest()
+    with pytest.raises(RemoteProtocolError, match="refused"):
+        theirs.receive_pong(message("PONG", 1, "", "relay", digest))
+
+
+def test_a_ping_can_be_told_from_a_frame() -> None:
+    assert is_ping(first_message("fb_shared_key.bin"))
+    assert not is_ping(message("t", 1, {}))
+    assert not is_ping(message_of(b"\xc0"))
