@@ -22,9 +22,7 @@ def to_line(record: dict[Any, Any]) -> bytes:
     record nested too deep for JSON.
     """
     try:
-        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    except TypeError:
-        text = json.dumps(_plain_keys(record), ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
     except RecursionError as error:
         raise ValueError("nested too deep for JSON") from error
     return text.encode("utf-8", "backslashreplace") + b"\n"
@@ -42,21 +40,19 @@ def records_of(frame: Frame, limits: Limits) -> Iterator[Event]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return text_of(value)
-    if isinstance(value, msgpack.Timestamp):
-        return value.to_unix_nano()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def _plain_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_key(key): _plain_keys(item) for key, item in value.items()}
-    if isinstance(value, msgpack.ExtType):
-        return {"type": value.code, "data": value.data.hex()}
-    if isinstance(value, list):
-        return [_plain_keys(item) for item in value]
-    return _plain(value) if isinstance(value, bytes | msgpack.Timestamp) else value
+    """The value in JSON's own types; ExtType is a tuple, which json would write as an array."""
+    match value:
+        case dict():
+            return {_key(key): _plain(item) for key, item in value.items()}
+        case msgpack.ExtType():
+            return {"type": value.code, "data": value.data.hex()}
+        case list():
+            return [_plain(item) for item in value]
+        case bytes():
+            return text_of(value)
+        case msgpack.Timestamp():
+            return value.to_unix_nano()
+    return value
 
 
 def _key(key: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 from fluent_eql.event import Event, encode_value
 from fluent_pipeline.errors import RemoteProtocolError
@@ -18,11 +18,19 @@ READ_SIZE = 1 << 20
 LOWEST_ARRAY, HIGHEST_ARRAY = 0x90, 0x9F
 WIDE_ARRAYS = (0xDC, 0xDD)
 
+
+class Readable(Protocol):
+    """What a recording is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes, none of them at the end."""
+
+
 Unreadable = Callable[[str, str], None]
 """Called with a place (``line 3``, ``byte 17``) and what is wrong there."""
 
 
-def read_events(stream: BinaryIO, tag: str, unreadable: Unreadable) -> Iterator[Event]:
+def read_events(stream: Readable, tag: str, unreadable: Unreadable) -> Iterator[Event]:
     """The events of a recording, in its order.
 
     A stream that begins with a msgpack array is a forward connection's, as its server received
@@ -38,7 +46,7 @@ def read_events(stream: BinaryIO, tag: str, unreadable: Unreadable) -> Iterator[
 
 
 def _ndjson_events(
-    first: bytes, stream: BinaryIO, tag: str, unreadable: Unreadable
+    first: bytes, stream: Readable, tag: str, unreadable: Unreadable
 ) -> Iterator[Event]:
     for number, line in enumerate(_lines(first, stream), start=1):
         if not line.strip():
@@ -49,20 +57,23 @@ def _ndjson_events(
             unreadable(f"line {number}", str(error) or type(error).__name__)
 
 
-def _lines(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    if first:
-        yield first if first == b"\n" else first + stream.readline()
-    yield from stream
+def _lines(first: bytes, stream: Readable) -> Iterator[bytes]:
+    rest = first
+    while data := stream.read(READ_SIZE):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
 
 
 def _event_of(line: bytes, tag: str) -> Event:
-    record = json.loads(line)
+    record = json.loads(line.decode("utf-8", "surrogateescape"))
     if not isinstance(record, dict):
         raise ValueError(f"expected a JSON object, found {type(record).__name__}")
     return Event(tag, 0, encode_value(record))
 
 
-def _forward_events(first: bytes, stream: BinaryIO, unreadable: Unreadable) -> Iterator[Event]:
+def _forward_events(first: bytes, stream: Readable, unreadable: Unreadable) -> Iterator[Event]:
     limits = Limits()
     framer = Framer(limits)
     framer.receive_data(first)

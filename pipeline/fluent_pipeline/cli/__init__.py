@@ -1,12 +1,13 @@
 """The command line: ``fluent-eql COMMAND``.
 
 Exit codes: 0 all went well; 1 a rule, a configuration or an input is wrong; 2 the command line
-itself is.
+itself is; 130 after Ctrl-C, and 141 where the reader of the output went away, as a shell has it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -23,7 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.execute(options)
+        sys.stdout.flush()
         return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (FluentEqlError, FluentPipelineError, OSError) as error:
         print(f"fluent-eql: {error}", file=sys.stderr)
         return 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import queue
+import select
+import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -18,10 +18,11 @@ from fluent_eql.api import Drop, Outcome, Replace
 from fluent_eql.event import Event, decode_record, encode_value, text_of
 from fluent_eql.filter import EqlFilter
 from fluent_pipeline.cli.common import add_rules_option, duration_option, eql_filter
+from fluent_pipeline.errors import FluentPipelineError
 from fluent_pipeline.ndjson import to_line
 
 READ_SIZE = 65_536
-READS_AHEAD = 16
+STDIN, STDOUT = 0, 1
 
 
 def add_to(commands: Any) -> None:
@@ -51,19 +52,29 @@ def add_to(commands: Any) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Filter until the end of the input. Raises RuleErrors."""
+    """Filter until the end of the input, SIGTERM or SIGINT.
+
+    Raises RuleErrors, and FluentPipelineError where the input cannot be read on.
+    """
     detector = eql_filter(options.rules, reorder_window=options.reorder_window)
     codec: Codec = JsonLines() if options.format == "json" else MsgpackMaps()
     session = Session(detector, codec, options.tag_key)
     source = _Stdin()
-    while (data := source.next(session.seconds_to_deadline())) is not None:
+    while codec.error is None and (data := source.next(session.seconds_to_deadline())) is not None:
         _write_all(session.take(data, time.monotonic_ns(), time.time_ns()))
     _write_all(session.finish(time.monotonic_ns(), time.time_ns()))
+    if codec.error is not None:
+        raise FluentPipelineError(codec.error)
     return 0
 
 
 class Codec(Protocol):
-    """Records in and out of bytes. A record is given as it came and as a raw msgpack map."""
+    """Records in and out of bytes. A record is given as it came and as a raw msgpack map.
+
+    ``error`` says why nothing more can be read; None while all is well.
+    """
+
+    error: str | None
 
     def receive(self, data: bytes, *, last: bool = False) -> list[tuple[bytes, bytes | None]]:
         """The records that are whole with this data: as they came, and as a map or None."""
@@ -74,6 +85,8 @@ class Codec(Protocol):
 
 class JsonLines:
     """One JSON object a line."""
+
+    error: str | None = None
 
     def __init__(self) -> None:
         self._rest = b""
@@ -89,16 +102,18 @@ class JsonLines:
 
     def _map_of(self, line: bytes) -> bytes | None:
         try:
-            record = json.loads(line)
+            record = json.loads(line.decode("utf-8", "surrogateescape"))
             return encode_value(record) if isinstance(record, dict) else None
         except (ValueError, OverflowError, RecursionError):
             return None
 
 
 class MsgpackMaps:
-    """One msgpack map after another. Raises ValueError at bytes that are no msgpack."""
+    """One msgpack map after another."""
 
     def __init__(self) -> None:
+        self.error: str | None = None
+        self._offset = 0
         self._rest = b""
 
     def receive(self, data: bytes, *, last: bool = False) -> list[tuple[bytes, bytes | None]]:
@@ -115,6 +130,9 @@ class MsgpackMaps:
                 start = unpacker.tell()
         except msgpack.OutOfData:
             pass
+        except (msgpack.UnpackException, ValueError):
+            self.error = f"the input is no msgpack at byte {self._offset + start}"
+        self._offset += start
         self._rest = buffer[start:]
         return records
 
@@ -200,26 +218,24 @@ class Session:
 
 
 class _Stdin:
-    """The standard input, read ahead by a thread so that waiting for it can end."""
+    """The standard input, whose waiting ends with a deadline, SIGTERM or SIGINT."""
 
     def __init__(self) -> None:
-        self._reads: queue.Queue[bytes] = queue.Queue(READS_AHEAD)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, frame: None)
 
     def next(self, timeout: float | None) -> bytes | None:
         """The next bytes; none of them after ``timeout`` seconds; None at the end."""
-        try:
-            return self._reads.get(timeout=timeout) or None
-        except queue.Empty:
-            return b""
-
-    def _read(self) -> None:
-        while data := os.read(0, READ_SIZE):
-            self._reads.put(data)
-        self._reads.put(b"")
+        ready, _, _ = select.select([STDIN, self._woken], [], [], timeout)
+        if self._woken in ready:
+            return None
+        return os.read(STDIN, READ_SIZE) or None if ready else b""
 
 
 def _write_all(data: bytes) -> None:
     written = 0
     while written < len(data):
-        written += os.write(1, data[written:])
+        written += os.write(STDOUT, data[written:])

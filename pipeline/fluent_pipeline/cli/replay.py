@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import time
@@ -11,10 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, NoReturn, cast
 
 from tqdm import tqdm
-from tqdm.utils import CallbackIOWrapper
 
 from fluent_eql.api import Outcome
 from fluent_eql.event import Event
@@ -27,7 +27,7 @@ from fluent_pipeline.cli.common import (
     eql_filter,
     table,
 )
-from fluent_pipeline.recordings import read_events
+from fluent_pipeline.recordings import Readable, read_events
 
 BATCH = 1000
 SHOWN_UNREADABLE = 20
@@ -198,18 +198,28 @@ def _when(alert: dict[str, Any]) -> tuple[str, str]:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
+def _opened(name: str) -> Iterator[Readable]:
     """A recording as a stream of bytes; with a progress bar where a person watches."""
     with ExitStack() as stack:
         is_stdin = name == "-"
-        file = sys.stdin.buffer if is_stdin else stack.enter_context(open(name, "rb"))
-        if not sys.stderr.isatty():
-            yield file
-            return
+        opened = sys.stdin.buffer if is_stdin else stack.enter_context(open(name, "rb"))
+        file = cast(io.BufferedReader, opened)
         size = None if is_stdin else Path(name).stat().st_size
-        bar = tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False)
-        stack.enter_context(bar)
-        yield cast(BinaryIO, CallbackIOWrapper(bar.update, file, "read"))
+        bar = tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False, disable=None)
+        yield _Watched(file, stack.enter_context(bar))
+
+
+class _Watched:
+    """Tells a progress bar what is read; gives what there is, without waiting for more."""
+
+    def __init__(self, file: io.BufferedReader, bar: tqdm[NoReturn]) -> None:
+        self._file = file
+        self._bar = bar
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read1(size)
+        self._bar.update(len(data))
+        return data
 
 
 def _factor(text: str) -> float:

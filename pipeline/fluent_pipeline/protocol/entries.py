@@ -100,7 +100,7 @@ def _entry_of(payload: bytes | memoryview, start: int, end: int, reason: str, mo
     if not reason:
         try:
             return _read(payload[start:end], start, mode)
-        except (msgpack.UnpackException, ValueError) as error:
+        except (msgpack.UnpackException, ValueError, TypeError) as error:
             reason = str(error) or type(error).__name__
     return Entry(start, end, EntryKind.BAD, reason=reason)
 
@@ -148,7 +148,7 @@ def _time_of(value: object) -> tuple[EntryKind, int]:
         return EntryKind.EVENT, seconds * NANOSECONDS + int.from_bytes(value.data[4:], "big")
     if isinstance(value, int) and not isinstance(value, bool):
         return EntryKind.EVENT, value * NANOSECONDS
-    if isinstance(value, float) and math.isfinite(value):
+    if isinstance(value, float) and math.isfinite(value * NANOSECONDS):
         return EntryKind.EVENT, round(value * NANOSECONDS)
     raise ValueError("expected an EventTime, an integer or a float as the time")
 

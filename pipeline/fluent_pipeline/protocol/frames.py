@@ -96,7 +96,10 @@ def message_of(raw: bytes) -> Message:
     """One whole message. Raises ValueError where ``raw`` is not that."""
     framer = Framer(Limits(frame=len(raw)))
     framer.receive_data(raw)
-    message = framer.next_message()
+    try:
+        message = framer.next_message()
+    except RemoteProtocolError as error:
+        raise ValueError(error.message) from error
     if not isinstance(message, Message) or framer.buffered:
         raise ValueError("expected one whole message")
     return message
@@ -133,7 +136,7 @@ def _parse(message: Message, *, json: bool) -> Frame:
 
 
 def _tag_of(raw: bytes) -> str:
-    tag = msgpack.unpackb(raw, unicode_errors="surrogateescape", strict_map_key=False)
+    tag = _decode(raw)
     if not isinstance(tag, str | bytes):
         raise ValueError(f"expected a string as the tag, found {type(tag).__name__}")
     return text_of(tag)
@@ -175,12 +178,20 @@ def _options_of(raw: bytes, start: int | None) -> RawMap | None:
         return None
     if not is_map(raw[start : start + 1]):
         raise ValueError("expected a map or nil as the options")
-    return RawMap(raw[start:])
+    try:
+        return RawMap(raw[start:])
+    except TypeError as error:
+        raise ValueError(UNHASHABLE) from error
 
 
 def _chunk(options: RawMap | None) -> bytes | None:
-    chunk = options.get("chunk") if options else None
-    return None if chunk is None or chunk[0] in NO_TIMES else chunk
+    """The raw chunk. Fluentd, too, takes nil and false for none."""
+    value = _value(options, "chunk")
+    if options is None or value is None or value is False:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"expected chunk to be a string or a number, found {value!r:.80}")
+    return options.get("chunk")
 
 
 def _compressed(options: RawMap | None) -> str | None:
@@ -188,14 +199,14 @@ def _compressed(options: RawMap | None) -> str | None:
     if value is None or value == "text":
         return None
     if value not in ALGORITHMS:
-        raise ValueError(f"expected compressed to be gzip, zstd or text, found {value!r}")
+        raise ValueError(f"expected compressed to be gzip, zstd or text, found {value!r:.80}")
     return str(value)
 
 
 def _signal(options: RawMap | None) -> int:
     value = _value(options, "fluent_signal")
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise ValueError(f"expected fluent_signal to be an integer, found {value!r}")
+        raise ValueError(f"expected fluent_signal to be an integer, found {value!r:.80}")
     return value or 0
 
 
@@ -203,8 +214,18 @@ def _value(options: RawMap | None, key: str) -> Any:
     raw = options.get(key) if options else None
     if raw is None:
         return None
-    value = msgpack.unpackb(raw, unicode_errors="surrogateescape", strict_map_key=False)
+    value = _decode(raw)
     return text_of(value) if isinstance(value, bytes) else value
+
+
+UNHASHABLE = "a map has an array or a map in one of its keys"
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return msgpack.unpackb(raw, unicode_errors="surrogateescape", strict_map_key=False)
+    except TypeError as error:
+        raise ValueError(UNHASHABLE) from error
 
 
 def _from_json(raw: bytes) -> Message:

@@ -72,7 +72,7 @@ class ServerHandshake:
         _, hostname, salt, digest, username, password_digest = parts
         if not _same(digest, salt, hostname, self._nonce, self._key):
             return self._refused(WRONG_KEY)
-        if self._auth_salt and not self._knows(username, password_digest):
+        if self._users and not self._knows(username, password_digest):
             return self._refused(WRONG_PASSWORD)
         answer = _digest(salt, self._hostname, self._nonce, self._key)
         return Accepted(_pack([b"PONG", True, b"", self._hostname, answer]))

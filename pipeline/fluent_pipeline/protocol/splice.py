@@ -31,11 +31,12 @@ def rebuild(frame: Frame, payload: bytes | memoryview, edits: Sequence[Edit]) ->
 
     Everything else stays byte for byte, except what the edits make untrue: the array's count,
     the string's length and the option ``size``. A compressed body is compressed again. A
-    Message that becomes several entries becomes a Forward frame. None where no entry is left.
+    Message that becomes several entries becomes a Forward frame. None where the edits leave no
+    entry; a frame that came without entries stays as it is.
     """
     added = sum(len(edit.replacements) - 1 for edit in edits)
     pieces = list(_pieces(payload, edits))
-    if not any(pieces):
+    if edits and not any(pieces):
         return None
     head = frame.raw[: frame.tag_end]
     if frame.mode is Mode.MESSAGE and added:
@@ -162,8 +163,23 @@ def _options(frame: Frame, added: int) -> bytes:
     if not added or raw[0] == NIL:
         return raw
     options = RawMap(raw)
-    size = options.get("size")
-    count = msgpack.unpackb(size, strict_map_key=False) if size else None
-    if isinstance(count, int) and not isinstance(count, bool):
-        options.set("size", encode_value(max(count + added, 0)))
+    count = _size_of(options)
+    if count is not None:
+        options.set("size", encode_value(min(max(count + added, 0), MOST_ENTRIES)))
     return options.to_bytes()
+
+
+MOST_ENTRIES = 2**64 - 1
+"""That the option ``size`` can tell; some clients fill it with nonsense."""
+
+
+def _size_of(options: RawMap) -> int | None:
+    """The option ``size``, None where it is absent or no integer."""
+    raw = options.get("size")
+    if raw is None:
+        return None
+    try:
+        count = msgpack.unpackb(raw, strict_map_key=False)
+    except (ValueError, TypeError):
+        return None
+    return count if isinstance(count, int) and not isinstance(count, bool) else None

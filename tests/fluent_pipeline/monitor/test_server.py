@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from fluent_eql.api import Metric
+from fluent_pipeline.monitor.server import MonitorServer
+
+
+@asynccontextmanager
+async def serving(troubles: list[str]) -> AsyncIterator[MonitorServer]:
+    server = MonitorServer(
+        "127.0.0.1",
+        0,
+        troubles=lambda: troubles,
+        sample=lambda: [Metric("fluent_eql_x", "X", "gauge", 3)],
+    )
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def test_health_is_200_until_something_is_wrong_and_says_what() -> None:
+    troubles: list[str] = []
+    async with serving(troubles) as server, aiohttp.ClientSession() as http:
+        async with http.get(server.address + "/api/v1/health") as answer:
+            assert (answer.status, await answer.json()) == (200, {"status": "ok", "troubles": []})
+        troubles.append("forward.0: 127.0.0.1:1: connection refused")
+        async with http.get(server.address + "/api/v1/health") as answer:
+            assert answer.status == 503
+            assert await answer.json() == {"status": "error", "troubles": troubles}
+
+
+async def test_metrics_are_plain_text_for_prometheus() -> None:
+    async with serving([]) as server, aiohttp.ClientSession() as http:
+        async with http.get(server.address + "/metrics") as answer:
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+            assert "fluent_eql_x 3.0" in await answer.text()
+
+
+async def test_uptime_counts_from_the_start() -> None:
+    async with serving([]) as server, aiohttp.ClientSession() as http:
+        async with http.get(server.address + "/api/v1/uptime") as answer:
+            assert 0 <= (await answer.json())["uptime_sec"] < 60
+
+
+async def test_other_paths_are_not_found_and_nothing_can_be_written() -> None:
+    async with serving([]) as server, aiohttp.ClientSession() as http:
+        async with http.get(server.address + "/etc/passwd") as answer:
+            assert answer.status == 404
+        async with http.post(server.address + "/api/v1/health") as answer:
+            assert answer.status == 405
+
+
+async def test_a_port_in_use_is_an_error_when_it_starts() -> None:
+    async with serving([]) as server:
+        port = int(server.address.rpartition(":")[2])
+        second = MonitorServer("127.0.0.1", port, troubles=list, sample=list)
+        with pytest.raises(OSError, match=str(port)):
+            await second.start()
+        await second.stop()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgpack
+import pytest
+
+from fluent_eql.event import encode_value
+from fluent_pipeline.ndjson import records_of, to_line
+from fluent_pipeline.protocol.frames import frame_of
+from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.protocol.splice import encode_entry, encode_forward
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        ({"a": 1, "b": [1.5, None, True]}, b'{"a":1,"b":[1.5,null,true]}'),
+        ({"a": "é\n"}, b'{"a":"\xc3\xa9\\n"}'),
+        ({"a": 2**64 - 1}, b'{"a":18446744073709551615}'),
+        ({"a": b"text"}, b'{"a":"text"}'),
+        ({"a": "\udcff"}, b'{"a":"\\udcff"}'),
+        ({"a": b"\xff"}, b'{"a":"\\udcff"}'),
+        ({"a": {"b": b"c"}}, b'{"a":{"b":"c"}}'),
+        ({"a": msgpack.ExtType(5, b"\x01\xff")}, b'{"a":{"type":5,"data":"01ff"}}'),
+        ({"a": msgpack.Timestamp(1, 5)}, b'{"a":1000000005}'),
+        ({1: 2, None: 3}, b'{"1":2,"null":3}'),
+    ],
+)
+def test_a_record_is_one_line_of_json(record: dict[Any, Any], line: bytes) -> None:
+    assert to_line(record) == line + b"\n"
+    json.loads(to_line(record))
+
+
+def test_a_key_of_several_values_is_written_as_its_text() -> None:
+    assert json.loads(to_line({(1, 2): "x"})) == {"(1, 2)": "x"}
+
+
+def test_a_record_nested_too_deep_is_an_error() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    with pytest.raises(ValueError, match="too deep"):
+        to_line(deep)
+
+
+def test_the_records_of_a_frame_are_given_in_order_without_what_is_none() -> None:
+    entries = [encode_entry(1, b"\x81\xa1a\x01"), b"\x05", encode_entry(2, b"\x81\xa1a\x02")]
+    events = list(records_of(frame_of(encode_forward("t", entries, {})), Limits()))
+    assert [(event.tag, event.time, event.record) for event in events] == [
+        ("t", 1, {"a": 1}),
+        ("t", 2, {"a": 2}),
+    ]
+
+
+def test_telemetry_has_no_records() -> None:
+    raw = b"\x93\xa1t" + encode_value(encode_entry(1, b"\x80")) + b"\x81\xadfluent_signal\x01"
+    assert list(records_of(frame_of(raw), Limits())) == []

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluent_eql.event import Event
+from fluent_pipeline.recordings import read_events
+from support.frames import SECOND, forward_frame
+
+CAPTURES = Path(__file__).parent.parent / "captures"
+
+
+def read(data: bytes) -> tuple[list[Event], list[tuple[str, str]]]:
+    told: list[tuple[str, str]] = []
+    events = list(read_events(io.BytesIO(data), "name", lambda *told_of: told.append(told_of)))
+    return events, told
+
+
+def test_each_line_is_an_event_with_the_given_tag_and_no_time() -> None:
+    events, told = read(b'{"a": 1}\n\n{"a": 2}')
+    assert [(event.tag, event.time, event.record) for event in events] == [
+        ("name", 0, {"a": 1}),
+        ("name", 0, {"a": 2}),
+    ]
+    assert told == []
+
+
+def test_each_entry_of_a_forward_stream_is_an_event_with_its_own_tag_and_time() -> None:
+    events, told = read(forward_frame([{"a": 1}, {"a": 2}], tag="app").raw * 2)
+    assert [(event.tag, event.time, event.record) for event in events] == [
+        ("app", SECOND, {"a": 1}),
+        ("app", 2 * SECOND, {"a": 2}),
+    ] * 2
+    assert told == []
+
+
+@pytest.mark.parametrize("capture", ["fb_shared_key.bin", "fd_shared_key.bin"])
+def test_a_handshake_in_a_recording_is_passed_over(capture: str) -> None:
+    events, told = read((CAPTURES / capture).read_bytes())
+    assert (len(events), told) == (120, [])
+
+
+def test_telemetry_in_a_recording_is_passed_over() -> None:
+    assert read((CAPTURES / "fb_metrics.bin").read_bytes()) == ([], [])
+
+
+def test_what_is_unreadable_is_told_with_its_place() -> None:
+    assert [place for place, _ in read(b'x\n{"a": 1}\n[]\n')[1]] == ["line 1", "line 3"]
+    frame = forward_frame([{"a": 1}]).raw
+    events, told = read(frame + b"\x92\xa1t\xc1")
+    assert (len(events), [place for place, _ in told]) == (1, [f"byte {len(frame)}"])
+    events, told = read(frame + frame[:-1])
+    assert (len(events), [place for place, _ in told]) == (1, ["the end"])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_can_be_read(data: bytes) -> None:
+    read(data)
