@@ -190,7 +190,7 @@ def _chunk(options: RawMap | None) -> bytes | None:
     if options is None or value is None or value is False:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"expected chunk to be a string or a number, found {value!r:.80}")
+        raise ValueError(f"expected chunk to be a string or a number, found {_shown(value)}")
     return options.get("chunk")
 
 
@@ -199,14 +199,14 @@ def _compressed(options: RawMap | None) -> str | None:
     if value is None or value == "text":
         return None
     if value not in ALGORITHMS:
-        raise ValueError(f"expected compressed to be gzip, zstd or text, found {value!r:.80}")
+        raise ValueError(f"expected compressed to be gzip, zstd or text, found {_shown(value)}")
     return str(value)
 
 
 def _signal(options: RawMap | None) -> int:
     value = _value(options, "fluent_signal")
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise ValueError(f"expected fluent_signal to be an integer, found {value!r:.80}")
+        raise ValueError(f"expected fluent_signal to be an integer, found {_shown(value)}")
     return value or 0
 
 
@@ -216,6 +216,11 @@ def _value(options: RawMap | None, key: str) -> Any:
         return None
     value = _decode(raw)
     return text_of(value) if isinstance(value, bytes) else value
+
+
+def _shown(value: Any) -> str:
+    """A value as an error tells it: containers may be too deep to print."""
+    return f"{value!r:.80}" if isinstance(value, str) else type(value).__name__
 
 
 UNHASHABLE = "a map has an array or a map in one of its keys"

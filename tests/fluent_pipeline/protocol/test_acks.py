@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 
 import msgpack
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.protocol.acks import MOST_BYTES, AckReader, chunk_id, encode_ack
+from fluent_pipeline.protocol.frames import Frame, message_of, parse_frame
 from fluent_pipeline.protocol.framing import NEED_DATA
 
 CHUNKS = (
@@ -79,3 +81,63 @@ def test_an_endless_ack_is_refused() -> None:
     assert reader.next_ack() is NEED_DATA
     with pytest.raises(RemoteProtocolError, match=f"over {MOST_BYTES} bytes"):
         reader.receive_data(b"x" * (MOST_BYTES + 1))
+
+
+@pytest.mark.parametrize("size", [1, 8_191, 65_536])
+def test_thousands_of_acks_in_full_reads_are_no_endless_one(size: int) -> None:
+    stream = b"".join(encode_ack(b"\xd9\x20%032d" % n, json=False) for n in range(6000))
+    reader, found = AckReader(), []
+    for start in range(0, len(stream), size):
+        reader.receive_data(stream[start : start + size])
+        while (ack := reader.next_ack()) is not NEED_DATA:
+            found.append(ack)
+    assert found == [f"{n:032d}" for n in range(6000)]
+
+
+def test_the_error_tells_where_an_ack_begins_that_came_in_parts() -> None:
+    reader = AckReader()
+    reader.receive_data(encode_ack(b"\x01", json=False) + b"\x81\xa3")
+    assert reader.next_ack() == b"\x01"
+    assert reader.next_ack() is NEED_DATA
+    reader.receive_data(b"nak\x01")
+    with pytest.raises(RemoteProtocolError, match=r"\(at byte 6\)"):
+        reader.next_ack()
+
+
+@pytest.mark.parametrize(
+    "ack",
+    [
+        b"\x81\x90\x01",
+        b"\xc7\x03\xff\x00\x00\x00",
+        b"\x91" * 10_000,
+        b"\xdd\x7f\xff\xff\xff",
+        b"\xdf\x7f\xff\xff\xff",
+        b"\xa1\xff\xc1",
+    ],
+)
+def test_a_hostile_ack_is_the_targets_error(ack: bytes) -> None:
+    reader = AckReader()
+    reader.receive_data(encode_ack(ack, json=False))
+    with pytest.raises(RemoteProtocolError):
+        while reader.next_ack() is not NEED_DATA:
+            pass
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_at_all_are_acks_or_an_error_of_the_targets(data: bytes) -> None:
+    reader = AckReader()
+    reader.receive_data(data)
+    with contextlib.suppress(RemoteProtocolError):
+        while reader.next_ack() is not NEED_DATA:
+            pass
+
+
+@pytest.mark.parametrize(
+    "chunk", ['"c\\n"', '"\\u00e9\\ud83d\\ude00"', "7", "1.5", "18446744073709551615"]
+)
+def test_a_json_client_gets_back_the_chunk_that_it_sent(chunk: str) -> None:
+    text = f'["t",[],{{"chunk":{chunk}}}]'.encode()
+    frame = parse_frame(message_of(text))
+    assert isinstance(frame, Frame)
+    assert frame.chunk is not None
+    assert encode_ack(frame.chunk, json=frame.json) == b'{"ack": %s}' % chunk.encode()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import tracemalloc
 
@@ -89,3 +90,57 @@ def test_a_flipped_bit_in_a_gzip_body_is_refused() -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_an_empty_body_is_an_empty_body(algorithm: str) -> None:
     assert inflate(b"", algorithm, 0) == b""
+
+
+@pytest.mark.parametrize("limit", [MIB, 32 * MIB])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_bomb_of_many_members_is_noticed_too(algorithm: str, limit: int) -> None:
+    member = deflate(bytes(MIB), algorithm)
+    assert len(member) < MIB // 500
+    tracemalloc.start()
+    with pytest.raises(RemoteProtocolError, match=f"inflates to over {limit} bytes"):
+        inflate(member * 64, algorithm, limit)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * limit + 4 * MIB
+
+
+def test_a_zstd_bomb_of_the_densest_blocks_stays_near_the_limit() -> None:
+    block = (128 * 1024 << 3 | 1 << 1).to_bytes(3, "little") + b"\x00"
+    bomb = b"\x28\xb5\x2f\xfd\x00\x58" + block * 20_000
+    for limit in (MIB, 16 * MIB):
+        tracemalloc.start()
+        with pytest.raises(RemoteProtocolError, match="inflates to over"):
+            inflate(bomb, "zstd", limit)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4 * limit + 4 * MIB
+
+
+def test_a_zstd_frame_that_needs_a_larger_window_than_ours_is_refused() -> None:
+    window_of_two_gigabytes = b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00"
+    with pytest.raises(RemoteProtocolError, match="corrupt zstd body"):
+        inflate(window_of_two_gigabytes, "zstd", 10_000)
+
+
+def test_a_zstd_frame_that_is_to_be_skipped_is_skipped() -> None:
+    skippable = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    assert inflate(skippable + deflate(b"x", "zstd"), "zstd", 10) == b"x"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@given(junk=st.binary(max_size=100))
+def test_any_bytes_at_all_are_a_body_or_an_error_of_the_peers(algorithm: str, junk: bytes) -> None:
+    with contextlib.suppress(RemoteProtocolError):
+        assert len(inflate(junk, algorithm, 1000)) <= 1000
+
+
+def test_a_body_in_the_other_format_is_refused() -> None:
+    for written, read in (ALGORITHMS, ALGORITHMS[::-1]):
+        with pytest.raises(RemoteProtocolError, match=f"corrupt {read} body"):
+            inflate(deflate(b"x" * 100, written), read, 1000)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_same_data_is_compressed_to_the_same_bytes(algorithm: str) -> None:
+    assert deflate(b"x" * 100, algorithm) == deflate(b"x" * 100, algorithm)

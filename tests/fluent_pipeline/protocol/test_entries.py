@@ -97,6 +97,12 @@ def test_the_markers_of_a_group_are_no_events(seconds: bytes, kind: EntryKind) -
         (b"\x92\xd6\xff" + TIME[2:6] + RECORD, "expected an EventTime"),
         (b"\x92\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00" + RECORD, "expected an EventTime"),
         (b"\x92\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00" + RECORD, "expected an EventTime"),
+        (b"\x92\xcb\x7f\xef\xff\xff\xff\xff\xff\xff" + RECORD, "expected an EventTime"),
+        (b"\x92\xcb\xff\xef\xff\xff\xff\xff\xff\xff" + RECORD, "expected an EventTime"),
+        (b"\x92\x81\x90\x01" + RECORD, "unhashable"),
+        (b"\x92\x92\x81\x90\x01\x80" + RECORD, "unhashable"),
+        (b"\x92\xc7\x03\xff\x00\x00\x00" + RECORD, "timestamp"),
+        (b"\x92\xc7\x09\x00" + TIME[2:] + b"\x00" + RECORD, "expected an EventTime"),
     ],
 )
 def test_a_bad_entry_says_what_was_expected_and_costs_the_others_nothing(
@@ -174,3 +180,52 @@ def test_a_time_that_event_time_cannot_hold_becomes_whole_seconds(time: int) -> 
     assert entry.kind is EntryKind.EVENT
     if -(2**63) < time // 10**9 < 2**64:
         assert entry.time == time // 10**9 * 10**9
+
+
+@pytest.mark.parametrize(
+    "time",
+    [b"\xcb\x7f\xef\xff\xff\xff\xff\xff\xff", b"\xd4\x05\x00", b"\xd6\xff\x00\x00\x00\x01"],
+)
+def test_a_message_whose_time_is_none_is_one_bad_entry(time: bytes) -> None:
+    entry = only(time + RECORD, Mode.MESSAGE)
+    assert (entry.kind, entry.start, entry.end) == (EntryKind.BAD, 0, len(time + RECORD))
+
+
+def test_the_nanoseconds_of_an_event_time_may_be_over_a_second() -> None:
+    assert only(b"\x92\xd7\x00\x00\x00\x00\x01\xff\xff\xff\xff\x80").time == 10**9 + 0xFFFFFFFF
+
+
+def test_groups_keep_their_place_among_the_events() -> None:
+    start = b"\x92\x92\xd7\x00\xff\xff\xff\xff\x00\x00\x00\x00\x80\x80"
+    end = b"\x92\x92\xd7\x00\xff\xff\xff\xfe\x00\x00\x00\x00\x80\x80"
+    entries = walk(start + GOOD + end + GOOD, Mode.PACKED_FORWARD)
+    assert [(entry.kind, entry.time) for entry in entries] == [
+        (EntryKind.GROUP_START, 0),
+        (EntryKind.EVENT, NANOSECONDS),
+        (EntryKind.GROUP_END, 0),
+        (EntryKind.EVENT, NANOSECONDS),
+    ]
+
+
+@given(st.binary(max_size=200), st.sampled_from([Mode.FORWARD, Mode.PACKED_FORWARD]))
+def test_any_bytes_at_all_are_entries_that_fill_the_payload(data: bytes, mode: Mode) -> None:
+    entries = list(walk(data, mode))
+    assert b"".join(data[entry.start : entry.end] for entry in entries) == data
+    assert list(entries_at(data, mode, range(len(data)))) == entries
+
+
+bad = st.sampled_from(
+    [b"\xc0", b"\x90", b"\x91\x80", b"\x93\x01\x80\x80", b"\x92\x01\x02", b"\xa1x"]
+)
+
+
+@given(st.lists(st.one_of(bad, st.just(GOOD)), max_size=8), st.data())
+def test_bad_entries_are_asked_for_by_offset_like_all_others(
+    parts: list[bytes], data: st.DataObject
+) -> None:
+    payload = b"".join(parts)
+    offsets = sorted(data.draw(st.sets(st.integers(0, max(len(payload) - 1, 0)), max_size=5)))
+    every = list(walk(payload, Mode.FORWARD))
+    asked = [e for e in every if any(e.start <= offset < e.end for offset in offsets)]
+    assert [(e.kind is EntryKind.EVENT) for e in every] == [part == GOOD for part in parts]
+    assert list(entries_at(payload, Mode.FORWARD, offsets)) == asked

@@ -79,6 +79,45 @@ FORMS = {
     "gzip members": (compressed("gzip", ENTRY, ENTRY * 2), Mode.PACKED_FORWARD, 3, b"\xa2c\n"),
     "zstd": (compressed("zstd", ENTRY), Mode.PACKED_FORWARD, 1, b"\xa2c\n"),
     "zstd frames": (compressed("zstd", ENTRY, ENTRY), Mode.PACKED_FORWARD, 2, b"\xa2c\n"),
+    "Message of Fluent Bit": (
+        b"\x94\xa1t" + TIME + RECORD
+        + encode_value({"chunk": "c\n", "metadata": {"m": 2}, "size": 1, "fluent_signal": 0}),
+        Mode.MESSAGE, 1, b"\xa2c\n",
+    ),
+    "Message in array 32": (
+        b"\xdd\x00\x00\x00\x04\xa1t" + TIME + RECORD + CHUNK, Mode.MESSAGE, 1, b"\xa2c\n"
+    ),
+    "Forward of plain and metadata entries": (
+        b"\x92\xa1t\x93" + ENTRY + WITH_METADATA + ENTRY, Mode.FORWARD, 3, None
+    ),
+    "Forward in array 32 in array 16": (
+        b"\xdc\x00\x03\xa1t\xdd\x00\x00\x00\x01" + ENTRY + CHUNK, Mode.FORWARD, 1, b"\xa2c\n"
+    ),
+    "options in map 32": (
+        b"\x93\xa1t\x91" + ENTRY + b"\xdf\x00\x00\x00\x01" + CHUNK[1:],
+        Mode.FORWARD, 1, b"\xa2c\n",
+    ),
+    "names of options as bin": (
+        b"\x93\xa1t\x91" + ENTRY + b"\x81\xc4\x05chunk\xa1c", Mode.FORWARD, 1, b"\xa1c"
+    ),
+    "chunk as bin": (
+        b"\x93\xa1t\x91" + ENTRY + b"\x81\xa5chunk\xc4\x01c", Mode.FORWARD, 1, b"\xc4\x01c"
+    ),
+    "chunk as str 32": (
+        b"\x93\xa1t\x91" + ENTRY + b"\x81\xa5chunk\xdb\x00\x00\x00\x01c",
+        Mode.FORWARD, 1, b"\xdb\x00\x00\x00\x01c",
+    ),
+    "chunk as an integer": (
+        b"\x93\xa1t\x91" + ENTRY + b"\x81\xa5chunk\xcd\x00\x07", Mode.FORWARD, 1, b"\xcd\x00\x07"
+    ),
+    "the last of two chunks": (
+        b"\x93\xa1t\x91" + ENTRY + b"\x82\xa5chunk\xa1a\xa5chunk\xa1b", Mode.FORWARD, 1, b"\xa1b"
+    ),
+    "compressed named as bin": (
+        b"\x93\xa1t" + packed(deflate(ENTRY, "gzip"), b"\xda", 2)
+        + b"\x81\xaacompressed\xc4\x04gzip",
+        Mode.PACKED_FORWARD, 1, None,
+    ),
     "tag as str 8": (b"\x92\xd9\x01t\x91" + ENTRY, Mode.FORWARD, 1, None),
     "tag as str 32": (b"\x92\xdb\x00\x00\x00\x01t\x91" + ENTRY, Mode.FORWARD, 1, None),
     "tag as bin": (b"\x92\xc4\x01t\x91" + ENTRY, Mode.FORWARD, 1, None),
@@ -233,3 +272,115 @@ def test_any_message_is_a_frame_a_heartbeat_or_an_error_of_the_peers(data: bytes
 def test_bytes_of_our_own_that_are_not_one_message_are_an_error(raw: bytes) -> None:
     with pytest.raises(ValueError, match="one whole message"):
         message_of(raw)
+
+
+UNHASHABLE = b"\x81\x90\x01"
+"""A map with an array as its key, which Python cannot decode."""
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x92" + UNHASHABLE + b"\x90",
+        b"\x93\xa1t\x90\x81" + UNHASHABLE + b"\x01",
+        b"\x93\xa1t\x90\x81\xa5chunk" + UNHASHABLE,
+        b"\x93\xa1t\xa0\x81\xaacompressed" + UNHASHABLE,
+        b"\x93\xa1t\x90\x81\xadfluent_signal" + UNHASHABLE,
+    ],
+)
+def test_a_head_that_cannot_be_decoded_is_refused(raw: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="an array or a map in one of its keys"):
+        parse_frame(message_of(raw))
+
+
+@pytest.mark.parametrize(
+    ("chunk", "found"),
+    [
+        (b"\x90", "list"),
+        (b"\x80", "dict"),
+        (b"\xc3", "bool"),
+        (b"\xd4\x01\x00", "ExtType"),
+        (b"\xc7\x03\xff\x00\x00\x00", "invalid timestamp"),
+    ],
+)
+def test_a_chunk_that_no_ack_could_be_known_by_is_refused(chunk: bytes, found: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=found):
+        parse_frame(message_of(b"\x93\xa1t\x90\x81\xa5chunk" + chunk))
+
+
+@pytest.mark.parametrize("name", ["chunk", "compressed", "fluent_signal"])
+def test_an_option_too_deep_to_print_is_refused(name: str) -> None:
+    raw = b"\x93\xa1t\xa0\x81" + encode_value(name) + b"\x91" * 1000 + b"\x90"
+    with pytest.raises(RemoteProtocolError, match=f"{name} to be .* found list"):
+        parse_frame(message_of(raw))
+
+
+def test_what_was_found_is_told_in_few_characters() -> None:
+    raw = b"\x93\xa1t\xa0" + encode_value({"compressed": "x" * 10_000})
+    with pytest.raises(RemoteProtocolError) as caught:
+        parse_frame(message_of(raw))
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "entries", "chunk"),
+    [
+        (b'["t",1690000000,{"a":1}]', [(1690000000 * 10**9, {"a": 1})], None),
+        (b'["t",1.5,{"a":1},{"chunk":"c\\n"}]', [(15 * 10**8, {"a": 1})], b"\xa2c\n"),
+        (b'["t",1,{"a":1},null]', [(10**9, {"a": 1})], None),
+        (b'["t",[[1,{"a":1}],[2.5,{}]]]', [(10**9, {"a": 1}), (25 * 10**8, {})], None),
+        (b'[ "t" , [[1,{"a":[]}]] , {"chunk":7} ]', [(10**9, {"a": []})], b"\x07"),
+        (b'["t",[[[1,{"m":1}],{"a":1}]],{}]', [(10**9, {"a": 1})], None),
+        (b'["t",[[1,{"a":"\\u00e9\\ud83d\\ude00\\"]}\\\\"}]]]', [(10**9, {"a": 'é😀"]}\\'})], None),
+        ('["t",[[1,{"é]":"😀}"}]]]'.encode(), [(10**9, {"é]": "😀}"})], None),
+        (b'["t",[[1,{"a":18446744073709551615,"b":-9223372036854775808}]]]',
+         [(10**9, {"a": 2**64 - 1, "b": -(2**63)})], None),
+        (b'["t",\n[\r\n\t[1,{"a":1.0}]]\n]', [(10**9, {"a": 1.0})], None),
+    ],
+)  # fmt: skip
+def test_every_form_of_json_is_read_whole_byte_by_byte_and_with_more_behind_it(
+    text: bytes, entries: list[tuple[int, Any]], chunk: bytes | None
+) -> None:
+    (frame,) = fed([text])
+    assert (frame.tag, frame.json, frame.chunk) == ("t", True, chunk)
+    assert events_of(frame) == entries
+    assert fed([bytes([byte]) for byte in text]) == [frame]
+    assert fed([text + b"\n" + text + b' \t["t']) == [frame, frame]
+    plain = b"\x92\xa1t\x90"
+    assert [found.json for found in fed([text + plain + plain + text])] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_string_of_json_that_is_not_utf8_keeps_its_bytes() -> None:
+    (frame,) = fed([b'["t",1,{"a":"\xff\xfe"}]'])
+    assert frame.raw == b"\x93\xa1t\x01\x81\xa1a\xa2\xff\xfe"
+
+
+def test_an_error_in_json_tells_where_the_message_begins_in_the_stream() -> None:
+    framer = Framer(Limits())
+    framer.receive_data(b'["t",1,{}] ["t",1,2,3,4,5,6]')
+    framer.next_message()
+    message = framer.next_message()
+    assert isinstance(message, Message)
+    with pytest.raises(RemoteProtocolError, match=r"7 elements.*\(at byte 11\)"):
+        parse_frame(message)
+
+
+def test_heartbeats_between_frames_are_told_from_them() -> None:
+    framer = Framer(Limits())
+    framer.receive_data(b"\xc0\x92\xa1t\x90\xc0\xc0")
+    found = []
+    while isinstance(message := framer.next_message(), Message):
+        found.append(parse_frame(message))
+    assert [frame is HEARTBEAT for frame in found] == [True, False, True, True]
+
+
+def test_the_head_is_read_without_looking_at_the_entries() -> None:
+    body = b"\x93\xc0\x05\x91\x91"
+    frame = frame_of(b"\x93\xa1t" + body + b"\x90" + CHUNK)
+    assert (frame.count, frame.raw[frame.body_start : frame.body_end]) == (3, body[1:] + b"\x90")
+    assert frame_of(b"\x92\xa1t\xc4\x02\xc1\xc1").payload(Limits()) == b"\xc1\xc1"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import msgpack
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.protocol import framing
 from fluent_pipeline.protocol.framing import NEED_DATA, Framer, Message
 from fluent_pipeline.protocol.limits import Limits
 from support.wire import Writer
@@ -175,3 +177,119 @@ def test_a_large_message_in_small_reads_is_scanned_once() -> None:
     (message,) = framed(pieces)
     assert message.raw == raw
     assert len(message.elements) == 3
+
+
+class WatchedUnpacker(msgpack.Unpacker):  # type: ignore[misc]
+    """Adds up how far each skip moved on; checks that it stops at the string that is not whole."""
+
+    skips = moved = fed = 0
+
+    def feed(self, data: bytes) -> None:
+        type(self).fed += len(data)
+        super().feed(data)
+
+    def skip(self) -> None:
+        before = self.tell()
+        type(self).skips += 1
+        try:
+            super().skip()
+        except msgpack.OutOfData:
+            assert self.fed - self.tell() <= 31
+            raise
+        finally:
+            type(self).moved += self.tell() - before
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_the_work_on_a_message_grows_with_its_bytes_however_it_is_split(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    watched = type("Watched", (WatchedUnpacker,), {})
+    monkeypatch.setattr(framing.msgpack, "Unpacker", watched)
+    raw = msgpack.packb(["t", [[1, {"k": ["x" * 30, n, None]}] for n in range(1000)], {"size": 1}])
+    pieces = [raw[start : start + step] for start in range(0, len(raw), step)]
+    (message,) = framed(pieces)
+    assert message.raw == raw
+    assert watched.moved == len(raw) - 1
+    assert watched.skips <= len(pieces) + 3
+
+
+class WatchedMarks:
+    """Adds up how many bytes each search for a mark of JSON looked at."""
+
+    def __init__(self, marks: re.Pattern[bytes]) -> None:
+        self._marks = marks
+        self.looked_at = 0
+
+    def search(self, buffer: bytearray, position: int) -> re.Match[bytes] | None:
+        found = self._marks.search(buffer, position)
+        self.looked_at += max(0, (found.end() if found else len(buffer)) - position)
+        return found
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_each_byte_of_a_json_text_is_looked_at_once(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    watched = WatchedMarks(framing._JSON_MARKS)
+    monkeypatch.setattr(framing, "_JSON_MARKS", watched)
+    text = json.dumps(["t", [[1, {"k": 'a\\"é\n' * 20}]] * 200]).encode()
+    (message,) = framed([text[start : start + step] for start in range(0, len(text), step)])
+    assert message.raw == text
+    assert watched.looked_at <= len(text)
+
+
+@pytest.mark.parametrize("head", [b'["t",1,{"k":', b""])
+def test_json_nested_as_deep_as_it_likes_is_one_text(head: bytes) -> None:
+    text = head + b"[" * 10_000 + b"]" * 10_000 + (b"}]" if head else b"")
+    for pieces in ([text], [bytes([byte]) for byte in text]):
+        assert [message.raw for message in framed([*pieces, b"\n[]"])] == [text, b"[]"]
+
+
+@pytest.mark.parametrize(
+    "head", [b"\x92\xa1t\x91", b"\x92\xa1t\x91\x92\x01\x81\xa1k", b"\x93\xa1t\x90\x81\xa1o"]
+)
+@pytest.mark.parametrize("level", [b"\x91", b"\x81\xa1k", b"\xdd\x00\x00\x00\x02\xc0", b"\x81"])
+def test_ten_thousand_levels_inside_a_frame_are_refused_however_they_come(
+    head: bytes, level: bytes
+) -> None:
+    data = head + level * 10_000
+    framer = Framer(Limits())
+    with pytest.raises(RemoteProtocolError, match="nests deeper than 1024 levels"):
+        for start in range(0, len(data), 3):
+            framer.receive_data(data[start : start + 3])
+            framer.next_message()
+    assert framer.buffered < 6 * 1024 + len(head)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"\x92\xa1t\xdd\xff\xff\xff\xff", b"\x92\xa1t\xdf\xff\xff\xff\xff", b"\x92\xa1t\xdc\xff\xff"],
+)
+def test_a_container_that_declares_more_than_comes_costs_only_what_came(head: bytes) -> None:
+    framer = Framer(Limits(frame=1000))
+    framer.receive_data(head + b"\xc0" * 900)
+    assert framer.next_message() is NEED_DATA
+    framer.receive_data(b"\xc0" * 200)
+    with pytest.raises(RemoteProtocolError, match="over the limit of 1000 bytes"):
+        framer.next_message()
+
+
+@pytest.mark.parametrize("element", range(4))
+def test_the_byte_that_msgpack_never_uses_is_refused_in_every_element(element: int) -> None:
+    elements = [b"\xa1t", b"\x91\x92\x01\x80", b"\x80", b"\x80"]
+    elements[element] = b"\xc1"
+    assert "malformed msgpack" in failure(b"\x94" + b"".join(elements)).message
+
+
+def test_messages_before_the_bad_one_are_given_out_first() -> None:
+    framer = Framer(Limits())
+    framer.receive_data(b"\xc0\x91\xa1t\xc1")
+    raws = [framer.next_message(), framer.next_message()]
+    assert [raw.raw for raw in raws if isinstance(raw, Message)] == [b"\xc0", b"\x91\xa1t"]
+    with pytest.raises(RemoteProtocolError, match=r"found 0xc1 \(at byte 4\)"):
+        framer.next_message()
+
+
+def test_need_data_names_itself() -> None:
+    assert repr(NEED_DATA) == "NEED_DATA"

@@ -158,3 +158,141 @@ def test_a_ping_can_be_told_from_a_frame() -> None:
     assert is_ping(first_message("fb_shared_key.bin"))
     assert not is_ping(message("t", 1, {}))
     assert not is_ping(message_of(b"\xc0"))
+
+
+def test_users_are_asked_for_their_password_even_where_the_salt_is_missing() -> None:
+    ours = ServerHandshake("relay", "s3cret", {"ann": "pw"}, nonce=NONCE, auth_salt=b"")
+    ping = client(name="nobody").receive_hello(message_of(ours.hello()))
+    assert isinstance(ours.receive_ping(message_of(ping)), Refused)
+
+
+def test_users_may_be_asked_for_without_a_key() -> None:
+    ours, theirs = server("", {"ann": "pw"}), client("", "ann", "pw")
+    answer = ours.receive_ping(message_of(theirs.receive_hello(message_of(ours.hello()))))
+    assert isinstance(answer, Accepted)
+    theirs.receive_pong(message_of(answer.pong))
+    other = client("", "ann", "wrong").receive_hello(message_of(ours.hello()))
+    assert isinstance(ours.receive_ping(message_of(other)), Refused)
+
+
+def test_names_and_passwords_need_not_be_ascii() -> None:
+    ours, theirs = server("clé", {"zoë": "päss"}), client("clé", "zoë", "päss")
+    answer = ours.receive_ping(message_of(theirs.receive_hello(message_of(ours.hello()))))
+    assert isinstance(answer, Accepted)
+
+
+def ping_parts() -> list[Any]:
+    """The PING of a client that knows the key and the password."""
+    users = {"ann": "pw"}
+    ping = client(name="ann", password="pw").receive_hello(message_of(server(users=users).hello()))
+    parts: list[Any] = msgpack.unpackb(ping, raw=True)
+    return parts
+
+
+@pytest.mark.parametrize("use_bin_type", [False, True])
+def test_a_ping_may_come_as_str_or_as_bin(use_bin_type: bool) -> None:
+    raw = msgpack.packb(ping_parts(), use_bin_type=use_bin_type)
+    assert isinstance(server(users={"ann": "pw"}).receive_ping(message_of(raw)), Accepted)
+
+
+@pytest.mark.parametrize("place", [1, 2, 3, 4, 5])
+def test_a_ping_with_one_part_changed_is_refused(place: int) -> None:
+    parts = ping_parts()
+    for changed in (b"", parts[place][:-1], parts[place] + b"x", parts[place].swapcase() + b"\xff"):
+        ping = message(*parts[:place], changed, *parts[place + 1 :])
+        assert isinstance(server(users={"ann": "pw"}).receive_ping(ping), Refused)
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("value", [None, 1, True, [], {}, 1.5])
+def test_a_ping_with_a_part_that_is_no_string_is_the_clients_error(place: int, value: Any) -> None:
+    parts = ping_parts()
+    ping = message(*parts[:place], value, *parts[place + 1 :])
+    with pytest.raises(RemoteProtocolError, match="expected a PING of six strings"):
+        server(users={"ann": "pw"}).receive_ping(ping)
+
+
+@pytest.mark.parametrize("raw", [b"\x91\x81\x90\x01", b"\x91\xc7\x03\xff\x00\x00\x00"])
+def test_a_message_that_cannot_be_decoded_is_the_peers_error(raw: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed handshake"):
+        server().receive_ping(message_of(raw))
+    with pytest.raises(RemoteProtocolError, match="malformed handshake"):
+        client().receive_hello(message_of(raw))
+
+
+@pytest.mark.parametrize("options", [{}, {"nonce": 5, "auth": None}, {"keepalive": False, "x": []}])
+def test_a_hello_may_lack_what_it_is_not_asked_for(options: dict[str, Any]) -> None:
+    parts = msgpack.unpackb(client(name="ann").receive_hello(message("HELO", options)), raw=True)
+    digest = sha512(SALT + b"edge" + b"s3cret").hexdigest().encode()
+    assert parts == [b"PING", b"edge", SALT, digest, b"", b""]
+
+
+def test_a_hello_may_come_as_bin() -> None:
+    raw = msgpack.packb([b"HELO", {b"nonce": NONCE, b"auth": b""}], use_bin_type=True)
+    parts = msgpack.unpackb(client().receive_hello(message_of(raw)), raw=True)
+    assert parts[3] == sha512(SALT + b"edge" + NONCE + b"s3cret").hexdigest().encode()
+
+
+def greeted() -> ClientHandshake:
+    theirs = client()
+    theirs.receive_hello(message("HELO", {"nonce": NONCE, "auth": b"", "keepalive": True}))
+    return theirs
+
+
+PROOF = sha512(SALT + b"relay" + NONCE + b"s3cret").hexdigest()
+
+
+def test_a_server_that_proves_the_key_is_trusted() -> None:
+    greeted().receive_pong(message("PONG", True, "", "relay", PROOF))
+
+
+@pytest.mark.parametrize(
+    ("hostname", "digest"),
+    [
+        ("other", PROOF),
+        ("relay", PROOF[:-1]),
+        ("relay", PROOF.upper()),
+        ("relay", ""),
+        ("relay", None),
+        (None, PROOF),
+        (5, []),
+    ],
+)
+def test_a_proof_that_is_not_that_of_the_server_is_refused(hostname: Any, digest: Any) -> None:
+    with pytest.raises(RemoteProtocolError, match="does not know the shared key"):
+        greeted().receive_pong(message("PONG", True, "", hostname, digest))
+
+
+@pytest.mark.parametrize("reason", ["no", b"\xff", None, 5])
+def test_a_refusal_is_told_with_its_reason_even_where_that_is_no_text(reason: Any) -> None:
+    told = {"no": "no", b"\xff": "\ufffd"}.get(reason, "")
+    with pytest.raises(RemoteProtocolError, match=f"the server refused: {told}"):
+        greeted().receive_pong(message("PONG", False, reason, "", ""))
+
+
+def test_a_refusing_pong_proves_nothing_of_the_server() -> None:
+    answer = server("other").receive_ping(message(*ping_parts()))
+    assert isinstance(answer, Refused)
+    expected = [b"PONG", False, b"shared_key mismatch", b"", b""]
+    assert msgpack.unpackb(answer.pong, raw=True) == expected
+
+
+def test_what_came_in_the_same_read_as_a_ping_is_not_lost() -> None:
+    framer = Framer(Limits())
+    framer.receive_data((CAPTURES / "fb_shared_key.bin").read_bytes())
+    ping = framer.next_message()
+    assert isinstance(ping, Message)
+    assert isinstance(server().receive_ping(ping), Accepted)
+    frame = framer.next_message()
+    assert isinstance(frame, Message)
+    assert not is_ping(frame)
+    assert framer.buffered == 0
+
+
+def test_the_handshake_fits_into_one_read_of_the_peers() -> None:
+    ours = ServerHandshake("r" * 255, "k" * 64, {"ann": "pw"}, nonce=NONCE, auth_salt=SALT)
+    theirs = ClientHandshake("e" * 255, "k" * 64, "ann", "pw", salt=SALT)
+    ping = theirs.receive_hello(message_of(ours.hello()))
+    answer = ours.receive_ping(message_of(ping))
+    assert isinstance(answer, Accepted)
+    assert max(map(len, (ours.hello(), ping, answer.pong))) <= 1023
