@@ -146,6 +146,8 @@ class Engine:
     ) -> list[Outgoing]:
         """Take a client's frame; the frames that can be sent now.
 
+        A frame without entries is delivered at once: there is nothing to send, and Fluent Bit
+        closes the connection on which an empty PackedForward comes.
         Raises RemoteProtocolError where a compressed body cannot be inflated, before anything of
         the frame is taken: such a body must not be acknowledged, whoever is to read it.
         """
@@ -154,7 +156,8 @@ class Engine:
         self.counts.bytes += len(frame.raw)
         sent: list[Outgoing] = []
         receipt.hold()
-        self._run(passing, 0, receipt, now, sent)
+        if frame.signal or len(passing.payload):
+            self._run(passing, 0, receipt, now, sent)
         receipt.release()
         return sent
 

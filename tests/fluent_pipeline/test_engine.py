@@ -267,10 +267,11 @@ def test_a_corrupt_compressed_body_is_refused_even_where_no_filter_reads_it() ->
     assert run.engine.counts.frames == 0
 
 
-def test_an_empty_frame_is_sent_on() -> None:
-    frame = forward_frame([], chunk="c")
-    (sent,) = Run(stage(Scripted(lambda record: DROP))).accept(frame)
-    assert sent.frame is frame
+@pytest.mark.parametrize("raw", [b"\x92\xa1t\x90", b"\x92\xa1t\xa0", b"\x92\xa1t\xc4\x00"])
+def test_a_frame_without_entries_is_delivered_at_once(raw: bytes) -> None:
+    run = Run(stage(Scripted(lambda record: KEEP)))
+    assert run.accept(frame_of(raw)) == []
+    assert run.delivered == ["a"]
 
 
 def test_one_record_of_a_message_that_becomes_two_makes_a_forward_frame() -> None:

@@ -16,7 +16,7 @@ import zstandard
 from support.wire import Writer
 
 MODES = ("message", "forward", "packed", "gzip", "zstd")
-BAD_ENTRIES = (None, 5, "x", [], [1], [1, 2], [1, {}, {}], [None, {}], [[1], {}])
+BAD_ENTRIES: tuple[Any, ...] = (None, 5, "x", [], [1], [1, 2], [1, {}, {}], [None, {}], [[1], {}])
 GROUP = msgpack.ExtType(0, b"\xff\xff\xff\xff\x00\x00\x00\x00")
 
 
@@ -54,7 +54,9 @@ def random_record(random: Random) -> dict[str, Any]:
 def random_options(random: Random, mode: str, count: int) -> Any:
     """Options of any kind but compressed ones that ``mode`` does not have; nil; "" for none."""
     compressed = {"compressed": mode} if mode in ("gzip", "zstd") else {}
-    options = random.choice([{}, {"size": count}, {"size": count + 3}, {"size": "?"}])
+    options: dict[Any, Any] = random.choice(
+        [{}, {"size": count}, {"size": count + 3}, {"size": "?"}]
+    )
     options |= random.choice([{}, {"chunk": "c\n"}, {"chunk": b"\xff", 5: [6]}])
     return options | compressed if compressed else random.choice(["", None, options])
 

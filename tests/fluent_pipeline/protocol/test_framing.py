@@ -204,14 +204,16 @@ class WatchedUnpacker(msgpack.Unpacker):  # type: ignore[misc]
 def test_the_work_on_a_message_grows_with_its_bytes_however_it_is_split(
     monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    watched = type("Watched", (WatchedUnpacker,), {})
-    monkeypatch.setattr(framing.msgpack, "Unpacker", watched)
+    class Watched(WatchedUnpacker):
+        pass
+
+    monkeypatch.setattr(msgpack, "Unpacker", Watched)
     raw = msgpack.packb(["t", [[1, {"k": ["x" * 30, n, None]}] for n in range(1000)], {"size": 1}])
     pieces = [raw[start : start + step] for start in range(0, len(raw), step)]
     (message,) = framed(pieces)
     assert message.raw == raw
-    assert watched.moved == len(raw) - 1
-    assert watched.skips <= len(pieces) + 3
+    assert Watched.moved == len(raw) - 1
+    assert Watched.skips <= len(pieces) + 3
 
 
 class WatchedMarks:

@@ -29,4 +29,4 @@ def test_the_nesting_limit_is_what_the_unpacker_follows() -> None:
 def test_a_limit_is_given_by_its_name() -> None:
     assert Limits(frame=10) == Limits(frame=10, inflated=Limits().inflated)
     with pytest.raises(TypeError):
-        Limits(10)  # type: ignore[misc]
+        Limits(10)  # type: ignore[call-arg]
