@@ -51,10 +51,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A frame to send. Whoever takes it calls ``receipt.release()`` once it is delivered."""
+    """A frame to send. Whoever takes it calls ``receipt.release()`` once it is delivered.
+
+    ``payload_size`` is that of the frame's entries, inflated; 0 for telemetry that is not logs.
+    """
 
     frame: Frame
     receipt: Receipt
+    payload_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,7 @@ class Engine:
                 passing = self._filter(passing, number, receipt, now, sent)
         if passing is not None:
             receipt.hold()
-            sent.append(Outgoing(passing.frame, receipt))
+            sent.append(Outgoing(passing.frame, receipt, len(passing.payload)))
 
     def _filter(
         self, passing: _Passing, number: int, receipt: Receipt, now: int, sent: list[Outgoing]

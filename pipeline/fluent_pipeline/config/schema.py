@@ -170,6 +170,24 @@ class ForwardOutputConfig:
     password: str | None = option(
         "password", text, "that user's password", default=None, secret=True
     )
+    entry_format: str = option(
+        "entry_format",
+        choice("keep", "v1"),
+        "keep sends entries as they came; v1 sends [time, record], which Fluentd needs",
+        default="keep",
+    )
+    compress: str = option(
+        "compress",
+        choice("keep", "none", "gzip", "zstd"),
+        "how bodies are compressed; keep leaves them as they came",
+        default="keep",
+    )
+    chunk_limit_size: int = option(
+        "chunk_limit_size",
+        positive(size),
+        "the most bytes of entries in a message, inflated; larger ones are split",
+        default=4 * MEGABYTE,
+    )
     connect_timeout: int = option(
         "net.connect_timeout",
         positive(duration),

@@ -18,10 +18,14 @@ from fluent_pipeline.net.backoff import Backoff
 from fluent_pipeline.net.output import QueuedOutput
 from fluent_pipeline.net.streams import READ_SIZE, MessageReader
 from fluent_pipeline.protocol.acks import AckReader, chunk_id
+from fluent_pipeline.protocol.adapt import TargetFormat, adapt
 from fluent_pipeline.protocol.framing import NEED_DATA
 from fluent_pipeline.protocol.handshake import ClientHandshake
+from fluent_pipeline.protocol.limits import Limits
 
 COALESCED = 65_536
+UNLIMITED = Limits(inflated=1 << 40)
+"""What comes here has been inflated within the input's limits before."""
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +51,11 @@ class ForwardOutput(QueuedOutput):
         self._config = config
         self._in_flight: dict[_InFlight, None] = {}
         self._by_chunk: dict[Hashable, deque[_InFlight]] = {}
+        self._format = TargetFormat(
+            entry_format=config.entry_format,
+            compress=config.compress,
+            limit=config.chunk_limit_size,
+        )
         self._backoff = Backoff(config.retry_wait / 10**9, config.retry_max_interval / 10**9)
         self._frames = 0
         self._bytes = 0
@@ -62,6 +71,13 @@ class ForwardOutput(QueuedOutput):
     @property
     def pending(self) -> int:
         return len(self._queue) + len(self._in_flight)
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Take a frame, in as many parts as the target's format makes of it."""
+        for part in adapt(outgoing.frame, outgoing.payload_size, self._format, UNLIMITED):
+            outgoing.receipt.hold()
+            super().send(Outgoing(part, outgoing.receipt))
+        outgoing.receipt.release()
 
     def metrics(self) -> Iterator[Metric]:
         labels = (("name", self.name),)

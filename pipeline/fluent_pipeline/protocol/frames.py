@@ -20,6 +20,8 @@ from fluent_pipeline.protocol.framing import NIL, Framer, Message
 from fluent_pipeline.protocol.limits import Limits
 
 ALGORITHMS = ("gzip", "zstd")
+ARRAY_HEADERS = {0xDC: 3, 0xDD: 5}
+"""The lengths of wide array headers by their first byte; fixarray's is 1."""
 
 
 class Mode(Enum):
@@ -62,6 +64,11 @@ class Frame:
     compressed: str | None = None
     signal: int = 0
     json: bool = False
+
+    @property
+    def tag_start(self) -> int:
+        """Where the tag begins in ``raw``, behind the header of the array."""
+        return ARRAY_HEADERS.get(self.raw[0], 1)
 
     def payload(self, limits: Limits) -> bytes | memoryview:
         """The raw entries one after another, inflated.

@@ -45,7 +45,7 @@ def rebuild(frame: Frame, payload: bytes | memoryview, edits: Sequence[Edit]) ->
         body = b"".join(pieces)
     elif frame.mode is Mode.FORWARD:
         assert frame.count is not None
-        body = _array_header(frame.raw[frame.tag_end], frame.count + added) + b"".join(pieces)
+        body = array_header(frame.raw[frame.tag_end], frame.count + added) + b"".join(pieces)
     else:
         body = _packed_body(frame, b"".join(pieces))
     return replace(frame_of(head + body + _options(frame, added)), json=frame.json)
@@ -53,7 +53,7 @@ def rebuild(frame: Frame, payload: bytes | memoryview, edits: Sequence[Edit]) ->
 
 def retag(frame: Frame, tag: str) -> Frame:
     """The frame under another tag; only the tag's bytes change."""
-    start = _tag_start(frame)
+    start = frame.tag_start
     text = tag.encode("utf-8", "surrogateescape")
     was_bin = frame.raw[start] in (0xC4, 0xC5, 0xC6)
     head = frame.raw[:start] + (encode_value(text) if was_bin else encode_value(tag))
@@ -96,13 +96,10 @@ def encode_entry(time: int, record: bytes) -> bytes:
 def encode_forward(tag: str, entries: Iterable[bytes], options: Mapping[str, Any]) -> bytes:
     """A Forward message of encoded entries; without the third element where no options are."""
     body = list(entries)
-    raw = _array_header(0x90, len(body)) + b"".join(body)
+    raw = array_header(0x90, len(body)) + b"".join(body)
     if not options:
         return PAIR + encode_value(tag) + raw
     return b"\x93" + encode_value(tag) + raw + encode_value(dict(options))
-
-
-_HEADERS = {0xDC: 3, 0xDD: 5}
 
 
 def _pieces(payload: bytes | memoryview, edits: Sequence[Edit]) -> Iterator[bytes | memoryview]:
@@ -114,19 +111,15 @@ def _pieces(payload: bytes | memoryview, edits: Sequence[Edit]) -> Iterator[byte
     yield payload[position:]
 
 
-def _tag_start(frame: Frame) -> int:
-    return _HEADERS.get(frame.raw[0], 1)
-
-
 def _forward_head(frame: Frame) -> bytes:
     """The head of a Message made into that of a Forward message, one element shorter."""
     count = 2 if frame.options_start is None else 3
-    return _array_header(frame.raw[0], count) + frame.raw[_tag_start(frame) : frame.tag_end]
+    return array_header(frame.raw[0], count) + frame.raw[frame.tag_start : frame.tag_end]
 
 
 def _forward_body(edits: Sequence[Edit]) -> bytes:
     entries = [PAIR + replacement for edit in edits for replacement in edit.replacements]
-    return _array_header(0x90, len(entries)) + b"".join(entries)
+    return array_header(0x90, len(entries)) + b"".join(entries)
 
 
 def _packed_body(frame: Frame, entries: bytes) -> bytes:
@@ -134,7 +127,12 @@ def _packed_body(frame: Frame, entries: bytes) -> bytes:
     return _string_header(frame.raw[frame.tag_end], len(body)) + body
 
 
-def _array_header(first: int, count: int) -> bytes:
+def bin_header(body: bytes) -> bytes:
+    """The header of a bin value that holds ``body``."""
+    return _string_header(0xC4, len(body))
+
+
+def array_header(first: int, count: int) -> bytes:
     """The header of an array, as wide as the one that began with ``first``, or as it has to be."""
     if first & 0xF0 == 0x90 and count < 16:
         return bytes([0x90 | count])

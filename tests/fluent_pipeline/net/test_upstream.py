@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fluent_pipeline.app import Relay
+from fluent_pipeline.protocol.limits import Limits
 from support.frames import ack_of, forward_frame
 from support.relays import client_of, configuration, running_relay
 from support.target import WAIT, Target, target
@@ -218,3 +219,39 @@ async def test_a_unix_socket_is_a_target_too(tmp_path: Any) -> None:
                 await client.read_until(ACKS)
             await behind.received(5)
         assert behind.raw == SENT
+
+
+async def test_a_large_frame_is_split_and_acknowledged_once_all_parts_are() -> None:
+    large = forward_frame([{"n": n, "text": "x" * 400} for n in range(10)], chunk="large")
+    async with target() as behind:
+        behind.acks = False
+        text = config_for(behind.port, require_ack_response=True, chunk_limit_size="1k")
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(large.raw)
+            parts = await behind.received(5)
+            assert len({part.chunk for part in parts}) == 5
+            await client.expect_silence()
+            behind.acknowledge()
+            await client.read_until(ack_of("large"))
+        assert [record["n"] for record in await behind.records(10)] == list(range(10))
+
+
+async def test_the_entry_format_and_compression_are_the_targets() -> None:
+    entry = b"\x92\x92\x05\x81\xa1m\x01\x81\xa1a\x01"
+    async with target() as behind:
+        text = config_for(behind.port, entry_format="v1", compress="gzip")
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(b"\x92\xa1t\x91" + entry)
+            (frame,) = await behind.received(1)
+    assert frame.compressed == "gzip"
+    assert bytes(frame.payload(Limits())) == b"\x92\x05\x81\xa1a\x01"
+
+
+async def test_a_frame_of_which_the_target_takes_nothing_is_acknowledged() -> None:
+    marker = b"\x92\x92\xd7\x00\xff\xff\xff\xff\x00\x00\x00\x00\x80\x80"
+    async with target() as behind:
+        text = config_for(behind.port, entry_format="v1", require_ack_response=True)
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(b"\x93\xa1t\x91" + marker + b"\x81\xa5chunk\xa1c")
+            await client.read_until(ack_of("c"))
+        assert behind.frames == []

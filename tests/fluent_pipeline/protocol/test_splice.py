@@ -70,7 +70,7 @@ def samples(draw: st.DrawFn) -> Sample:
         writer.encode([[time, {"m": 1}] if with_metadata else time, record])
         for time, record in pairs
     ]
-    options = draw(
+    options: dict[str, Any] = draw(
         st.sampled_from([{}, {"chunk": "c"}, {"size": count, "chunk": "c"}, {"size": "odd"}])
     )
     if mode in ("gzip", "zstd"):
