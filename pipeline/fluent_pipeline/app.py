@@ -6,17 +6,20 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from fluent_eql.api import Metric
 from fluent_pipeline.config import (
     Config,
     FileOutputConfig,
     ForwardOutputConfig,
+    InputConfig,
     OutputConfig,
     ServiceConfig,
 )
 from fluent_pipeline.engine import Engine, Stage
+from fluent_pipeline.errors import ConfigError
 from fluent_pipeline.monitor.server import MonitorServer
 from fluent_pipeline.net.budget import Budget
 from fluent_pipeline.net.driver import Driver
@@ -44,12 +47,9 @@ class Relay:
             on_problem=lambda text: log.warning("%s", text),
             on_alert=_log_alert,
         )
-        self._router = Router([_output(output) for output in config.outputs])
+        self._router = Router([_made(output, _output) for output in config.outputs])
         self._driver = Driver(self._engine, self._router)
-        self.listeners = tuple(
-            ForwardListener(item.options, item.alias, self._driver, self._budget)
-            for item in config.inputs
-        )
+        self.listeners = tuple(_made(item, self._listener) for item in config.inputs)
         self.monitor = self._monitor(config.service) if config.service.http_server else None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,6 +83,22 @@ class Relay:
             listener.close()
         if self.monitor is not None:
             await self.monitor.stop()
+
+    def renew_certificates(self) -> None:
+        """Read the files of certificates again; what cannot be used leaves the old ones."""
+        outputs = [output for output in self._router.outputs if isinstance(output, ForwardOutput)]
+        used = [(listener.name, listener.tls) for listener in self.listeners]
+        for name, tls in used + [(output.name, output.tls) for output in outputs]:
+            if tls is None:
+                continue
+            try:
+                tls.renew()
+                log.info("%s: certificates read again", name)
+            except OSError as error:
+                log.error("%s: the old certificates stay: %s", name, error)
+
+    def _listener(self, item: InputConfig) -> ForwardListener:
+        return ForwardListener(item.options, item.alias, self._driver, self._budget)
 
     def _monitor(self, service: ServiceConfig) -> MonitorServer:
         return MonitorServer(
@@ -125,15 +141,16 @@ class Relay:
 
 
 async def serve(relay: Relay) -> None:
-    """Run a relay until SIGTERM or SIGINT."""
+    """Run a relay until SIGTERM or SIGINT; SIGHUP makes it read its certificates again."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, relay.renew_certificates)
     try:
         await relay.run(stop)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             with contextlib.suppress(ValueError):
                 loop.remove_signal_handler(number)
 
@@ -153,6 +170,23 @@ def _output(output: OutputConfig) -> Output:
     if isinstance(options, FileOutputConfig):
         return LineOutput(output.alias, matches, AppendToFile(options.path, options.file))
     return LineOutput(output.alias, matches, write_to_stdout)
+
+
+Item = TypeVar("Item", InputConfig, OutputConfig)
+Made = TypeVar("Made")
+
+
+def _made(item: Item, make: Callable[[Item], Made]) -> Made:
+    """What a section of the configuration makes. Raises ConfigError where a file is unusable."""
+    try:
+        return make(item)
+    except OSError as error:
+        raise ConfigError(
+            f"{item.name}: a file of its certificates cannot be used: {error}",
+            source=item.position.source,
+            line=item.position.line,
+            column=item.position.column,
+        ) from error
 
 
 def _widest_limits(config: Config) -> Limits:

@@ -36,6 +36,7 @@ TYPES = {
     "duration": "duration",
     "glob": "pattern",
     "integer": "whole number",
+    "network": "network",
     "new_path": "new path",
     "path": "path",
     "permissions": "octal",

@@ -13,12 +13,14 @@ from typing import Any
 
 from fluent_eql.api import Filter, FilterPlugin
 from fluent_eql.errors import FluentEqlError
+from fluent_eql.lang.networks import Network, parse_network
 from fluent_eql.options import (
     choice,
     duration,
     integer,
     new_path,
     option,
+    path,
     positive,
     size,
     switch,
@@ -48,6 +50,14 @@ def user(value: str) -> User:
     if len(parts) < 2:
         raise ValueError("expected a user's name and password, parted by a space")
     return User(parts[0], parts[1].rstrip())
+
+
+def network(value: str) -> Network:
+    """An option's parser: a network in CIDR notation, or one address."""
+    try:
+        return parse_network(value)
+    except ValueError as error:
+        raise ValueError(f"expected a network such as 10.0.0.0/8, found {value!r}") from error
 
 
 def permissions(value: str) -> int:
@@ -125,6 +135,59 @@ class ForwardInputConfig:
     self_hostname: str = option(
         "self_hostname", text, "name of this side in the handshake", default=SELF_HOSTNAME
     )
+    max_connections: int = option(
+        "max_connections", integer(1), "open connections at most", default=4096
+    )
+    max_connections_per_address: int = option(
+        "max_connections_per_address",
+        integer(1),
+        "open connections of one address at most",
+        default=1024,
+    )
+    handshake_timeout: int = option(
+        "handshake_timeout",
+        positive(duration),
+        "how long a client may take to authenticate, and for TLS",
+        default=10 * SECOND,
+    )
+    partial_frame_timeout: int = option(
+        "partial_frame_timeout",
+        positive(duration),
+        "how long a client may be silent inside a message",
+        default=30 * SECOND,
+    )
+    allow: tuple[Network, ...] = option(
+        "allow",
+        network,
+        "networks or addresses that may connect; all may where there are none",
+        default=(),
+        many=True,
+    )
+    deny: tuple[Network, ...] = option(
+        "deny", network, "networks or addresses that may not connect", default=(), many=True
+    )
+    tls: bool = option("tls", switch, "speak TLS", default=False)
+    tls_crt_file: Path | None = option(
+        "tls.crt_file", path, "this side's certificate chain, PEM", default=None
+    )
+    tls_key_file: Path | None = option(
+        "tls.key_file", path, "the certificate's key, PEM", default=None
+    )
+    tls_key_passwd: str | None = option(
+        "tls.key_passwd", text, "the key's password", default=None, secret=True
+    )
+    tls_ca_file: Path | None = option(
+        "tls.ca_file", path, "certificates of the authorities of the clients, PEM", default=None
+    )
+    tls_verify_client_cert: bool = option(
+        "tls.verify_client_cert", switch, "let in only clients with a certificate", default=False
+    )
+    tls_min_version: str = option(
+        "tls.min_version",
+        choice("tlsv1.2", "tlsv1.3"),
+        "the oldest version of TLS that is spoken",
+        default="tlsv1.2",
+    )
     users: tuple[User, ...] = option(
         "security.users",
         user,
@@ -137,6 +200,10 @@ class ForwardInputConfig:
         names = [user.name for user in self.users]
         if len(set(names)) < len(names):
             raise ValueError("security.users: a user's name is given twice")
+        if self.tls and self.tls_crt_file is None:
+            raise ValueError("tls needs tls.crt_file, this side's certificate")
+        if self.tls_verify_client_cert and self.tls_ca_file is None:
+            raise ValueError("tls.verify_client_cert needs tls.ca_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +236,35 @@ class ForwardOutputConfig:
     username: str | None = option("username", text, "user that the target asks for", default=None)
     password: str | None = option(
         "password", text, "that user's password", default=None, secret=True
+    )
+    tls: bool = option("tls", switch, "speak TLS", default=False)
+    tls_verify: bool = option("tls.verify", switch, "check the target's certificate", default=True)
+    tls_verify_hostname: bool = option(
+        "tls.verify_hostname", switch, "check the name in that certificate", default=True
+    )
+    tls_vhost: str | None = option(
+        "tls.vhost", text, "the name that it must have, where it is not host", default=None
+    )
+    tls_ca_file: Path | None = option(
+        "tls.ca_file",
+        path,
+        "certificates of the target's authorities, PEM; else the system's",
+        default=None,
+    )
+    tls_crt_file: Path | None = option(
+        "tls.crt_file", path, "a certificate of this side's own, PEM", default=None
+    )
+    tls_key_file: Path | None = option(
+        "tls.key_file", path, "the certificate's key, PEM", default=None
+    )
+    tls_key_passwd: str | None = option(
+        "tls.key_passwd", text, "the key's password", default=None, secret=True
+    )
+    tls_min_version: str = option(
+        "tls.min_version",
+        choice("tlsv1.2", "tlsv1.3"),
+        "the oldest version of TLS that is spoken",
+        default="tlsv1.2",
     )
     entry_format: str = option(
         "entry_format",

@@ -10,6 +10,10 @@ class Source(Protocol):
 
     def pause(self) -> None: ...
     def resume(self) -> None: ...
+    def give_up_partial(self) -> None: ...
+
+    @property
+    def partial(self) -> int: ...
 
 
 class Budget:
@@ -17,11 +21,15 @@ class Budget:
 
     Past ``limit`` every source is paused; at half of it they go on. What has been read by then is
     still taken, so the most that is held is ``limit`` and one read for each source.
+
+    Bytes of messages that are not whole are counted apart: they may be as many again, and past
+    that the sources that hold the most of them have to give them up.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.partial = 0
         self._paused = False
         self._sources: set[Source] = set()
 
@@ -47,6 +55,17 @@ class Budget:
             self._paused = True
             for source in self._sources:
                 source.pause()
+
+    def count_partial(self, change: int) -> None:
+        """So many more bytes, or fewer, of unfinished messages are held."""
+        self.partial += change
+
+    def relieve(self) -> None:
+        """Let the largest unfinished messages go while there are too many bytes of them."""
+        for source in sorted(self._sources, key=lambda source: source.partial, reverse=True):
+            if self.partial <= self.limit:
+                return
+            source.give_up_partial()
 
     def give(self, size: int) -> None:
         """Bytes have been delivered."""

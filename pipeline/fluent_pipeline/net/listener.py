@@ -1,4 +1,4 @@
-"""Clients' connections: frames to the driver, acknowledgements back."""
+"""Forward inputs: sockets that clients connect to."""
 
 from __future__ import annotations
 
@@ -6,58 +6,64 @@ import asyncio
 import contextlib
 import logging
 import os
+import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from secrets import token_bytes
 from typing import Any, cast
 
 from fluent_eql.api import Metric
 from fluent_pipeline.config import ForwardInputConfig
-from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.net.budget import Budget
+from fluent_pipeline.net.connection import ClientConnection, InputContext, InputCounts, peer_of
 from fluent_pipeline.net.driver import Driver
-from fluent_pipeline.protocol.acks import encode_ack
-from fluent_pipeline.protocol.frames import Frame, parse_frame
-from fluent_pipeline.protocol.framing import Framer, Message
-from fluent_pipeline.protocol.handshake import Refused, ServerHandshake
+from fluent_pipeline.net.guard import Guard
+from fluent_pipeline.net.tls import Certificate, Renewing, server_context
+from fluent_pipeline.protocol.handshake import ServerHandshake
 from fluent_pipeline.protocol.limits import Limits
 
-LINGER = 5.0
-"""How long, in seconds, a connection in error stays open for acks that are still due."""
+SWEEP_INTERVAL = 1.0
+"""How often, in seconds, connections are looked at for taking too long."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class ListenerCounts:
-    """What an input has seen."""
-
-    connections: int = 0
-    frames: int = 0
-    bytes: int = 0
-    protocol_errors: int = 0
-    refused: int = 0
-
-
 class ForwardListener:
-    """One forward input: a TCP or unix socket, and UDP heartbeats beside TCP."""
+    """One forward input: a TCP or unix socket, with or without TLS, and UDP heartbeats beside TCP.
+
+    Making one reads the certificate's files. Raises OSError where they cannot be used.
+    """
 
     def __init__(
         self, config: ForwardInputConfig, name: str, driver: Driver, budget: Budget
     ) -> None:
         self.name = name
         self.config = config
-        self.driver = driver
-        self.budget = budget
-        self.counts = ListenerCounts()
-        self.limits = Limits(
-            frame=config.buffer_max_size,
-            inflated=config.decompressed_size_limit,
-        )
-        self.connections: set[ClientConnection] = set()
         self.address = ""
+        self.connections: set[ClientConnection] = set()
+        self.tls = Renewing(partial(_tls_context, config)) if config.tls else None
+        self._context = InputContext(
+            name=name,
+            driver=driver,
+            budget=budget,
+            guard=Guard(
+                name,
+                allow=config.allow,
+                deny=config.deny,
+                most=config.max_connections,
+                most_an_address=config.max_connections_per_address,
+            ),
+            limits=Limits(frame=config.buffer_max_size, inflated=config.decompressed_size_limit),
+            tag_prefix=config.tag_prefix,
+            handshake_timeout=config.handshake_timeout / 10**9,
+            partial_frame_timeout=config.partial_frame_timeout / 10**9,
+            new_handshake=self._new_handshake,
+            counts=InputCounts(),
+            connections=self.connections,
+        )
         self._server: asyncio.Server | None = None
         self._heartbeat: asyncio.DatagramTransport | None = None
+        self._sweep: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Begin to listen. Raises OSError where the address cannot be had."""
@@ -66,7 +72,9 @@ class ForwardListener:
             await self._listen_on_unix(loop)
         else:
             await self._listen_on_tcp(loop)
-        log.info("%s: listening on %s", self.name, self.address)
+        self._look_at_connections()
+        secured = " with TLS" if self.tls else ""
+        log.info("%s: listening on %s%s", self.name, self.address, secured)
 
     async def stop(self) -> None:
         """Accept no more connections and read no more; acknowledgements still go out."""
@@ -74,6 +82,8 @@ class ForwardListener:
             self._server.close()
         if self._heartbeat is not None:
             self._heartbeat.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
         for connection in self.connections:
             connection.pause()
 
@@ -82,8 +92,7 @@ class ForwardListener:
         for connection in list(self.connections):
             connection.close()
 
-    def handshake(self) -> ServerHandshake | None:
-        """A new handshake; None where the input asks for none."""
+    def _new_handshake(self) -> ServerHandshake | None:
         if self.config.shared_key is None and not self.config.users:
             return None
         return ServerHandshake(
@@ -97,22 +106,26 @@ class ForwardListener:
     def metrics(self) -> Iterator[Metric]:
         """The input's counters and gauges."""
         labels = (("name", self.name),)
+        counts = self._context.counts
         for name, help, value in (
-            ("fluent_eql_input_connections_total", "Connections accepted", self.counts.connections),
-            ("fluent_eql_input_frames_total", "Frames accepted", self.counts.frames),
-            ("fluent_eql_input_bytes_total", "Bytes of the frames", self.counts.bytes),
+            ("connections_total", "Connections accepted", counts.connections),
+            ("frames_total", "Frames accepted", counts.frames),
+            ("bytes_total", "Bytes of the frames", counts.bytes),
             (
-                "fluent_eql_input_protocol_errors_total",
+                "protocol_errors_total",
                 "Connections closed for a malformed message",
-                self.counts.protocol_errors,
-            ),
-            (
-                "fluent_eql_input_refused_total",
-                "Connections refused in the handshake",
-                self.counts.refused,
+                counts.protocol_errors,
             ),
         ):
-            yield Metric(name, help, "counter", value, labels)
+            yield Metric(f"fluent_eql_input_{name}", help, "counter", value, labels)
+        for reason, value in sorted(self._context.guard.refused.items()):
+            yield Metric(
+                "fluent_eql_input_refused_total",
+                "Connections refused",
+                "counter",
+                value,
+                (*labels, ("reason", reason)),
+            )
         yield Metric(
             "fluent_eql_input_connections",
             "Connections open",
@@ -125,14 +138,14 @@ class ForwardListener:
         path = str(self.config.unix_path)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        self._server = await loop.create_unix_server(lambda: ClientConnection(self), path)
+        self._server = await loop.create_unix_server(self._new_protocol, path)
         if self.config.unix_perm is not None:
             os.chmod(path, self.config.unix_perm)
         self.address = f"unix:{path}"
 
     async def _listen_on_tcp(self, loop: asyncio.AbstractEventLoop) -> None:
         host, port = self.config.listen, self.config.port
-        self._server = await loop.create_server(lambda: ClientConnection(self), host, port)
+        self._server = await loop.create_server(self._new_protocol, host, port)
         bound = self._server.sockets[0].getsockname()
         self.address = f"{bound[0]}:{bound[1]}"
         try:
@@ -141,6 +154,18 @@ class ForwardListener:
             )
         except OSError as error:
             log.warning("%s: no UDP heartbeat on %s: %s", self.name, self.address, error)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        if self.tls is not None:
+            return _TlsAcceptor(self._context, self.tls)
+        return ClientConnection(self._context)
+
+    def _look_at_connections(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._context.budget.relieve()
+        for connection in list(self.connections):
+            connection.check_time(loop.time())
+        self._sweep = loop.call_later(SWEEP_INTERVAL, self._look_at_connections)
 
 
 class _Heartbeat(asyncio.DatagramProtocol):
@@ -153,126 +178,50 @@ class _Heartbeat(asyncio.DatagramProtocol):
         self._transport.sendto(b"\0", addr)
 
 
-class ClientConnection(asyncio.Protocol):
-    """One client. Frames are taken in the order of their arrival; acks go out as they are due."""
+class _TlsAcceptor(asyncio.Protocol):
+    """Takes a connection, shakes hands for TLS, and hands it to a :class:`ClientConnection`.
 
-    def __init__(self, listener: ForwardListener) -> None:
-        self._listener = listener
-        self._framer = Framer(listener.limits)
-        self._handshake = listener.handshake()
-        self._outstanding = 0
-        self._ending = False
-        self._peer = "?"
+    asyncio's own way of accepting TLS does not tell of handshakes that fail.
+    """
+
+    def __init__(self, context: InputContext, tls: Renewing) -> None:
+        self._context = context
+        self._tls = tls
+        self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._peer = _peer_name(transport)
-        self._listener.counts.connections += 1
-        self._listener.connections.add(self)
-        self._listener.budget.join(self)
-        log.debug("%s: %s connected", self._listener.name, self._peer)
-        if self._handshake is not None:
-            self._transport.write(self._handshake.hello())
+        transport = cast(asyncio.Transport, transport)
+        transport.pause_reading()
+        self._task = asyncio.get_running_loop().create_task(self._secure(transport))
 
-    def data_received(self, data: bytes) -> None:
-        if self._ending:
-            return
+    async def _secure(self, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        connection = ClientConnection(self._context)
         try:
-            self._framer.receive_data(data)
-            while isinstance(message := self._framer.next_message(), Message):
-                self._take(message)
-                if self._ending:
-                    return
-        except RemoteProtocolError as error:
-            self._listener.counts.protocol_errors += 1
-            log.warning("%s: %s: %s; closing", self._listener.name, self._peer, error)
-            self._end(LINGER)
-
-    def eof_received(self) -> bool:
-        if self._framer.buffered and not self._ending:
-            log.warning(
-                "%s: %s closed the connection inside a message, after %d bytes of it",
-                self._listener.name,
-                self._peer,
-                self._framer.buffered,
+            secured = await loop.start_tls(
+                transport,
+                connection,
+                self._tls.context,
+                server_side=True,
+                ssl_handshake_timeout=self._context.handshake_timeout,
             )
-        self._ending = True
-        return self._outstanding > 0
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._listener.connections.discard(self)
-        self._listener.budget.leave(self)
-        log.debug("%s: %s disconnected", self._listener.name, self._peer)
-
-    def pause(self) -> None:
-        """Stop reading, so that the client's sends block."""
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read on."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def close(self) -> None:
-        """Close once what was written has gone out."""
-        self._transport.close()
-
-    def _take(self, message: Message) -> None:
-        if self._handshake is not None:
-            self._shake_hands(self._handshake, message)
+        except (OSError, TimeoutError) as error:
+            _, peer = peer_of(transport)
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            self._context.guard.tell(peer, "no TLS handshake", loop.time(), reason)
+            transport.abort()
             return
-        frame = parse_frame(message)
-        if isinstance(frame, Frame):
-            try:
-                self._accept(frame)
-            except RemoteProtocolError as error:
-                raise RemoteProtocolError(error.message, message.offset) from error
-
-    def _shake_hands(self, handshake: ServerHandshake, message: Message) -> None:
-        answer = handshake.receive_ping(message)
-        self._transport.write(answer.pong)
-        if isinstance(answer, Refused):
-            self._listener.counts.refused += 1
-            log.warning("%s: %s refused: %s", self._listener.name, self._peer, answer.reason)
-            self._end(0)
-        self._handshake = None
-
-    def _accept(self, frame: Frame) -> None:
-        size = len(frame.raw)
-        chunk, as_json = frame.chunk, frame.json
-
-        def delivered() -> None:
-            self._listener.budget.give(size)
-            self._outstanding -= 1
-            if chunk is not None and not self._transport.is_closing():
-                self._transport.write(encode_ack(chunk, json=as_json))
-            if self._ending and not self._outstanding:
-                self._transport.close()
-
-        self._listener.budget.take(size)
-        self._outstanding += 1
-        try:
-            self._listener.driver.accept(
-                frame, delivered, tag_prefix=self._listener.config.tag_prefix
-            )
-        except RemoteProtocolError:
-            self._listener.budget.give(size)
-            self._outstanding -= 1
-            raise
-        self._listener.counts.frames += 1
-        self._listener.counts.bytes += size
-
-    def _end(self, linger: float) -> None:
-        """Take no more; close when the acks that are due have gone out, or after ``linger``."""
-        self._ending = True
-        if self._outstanding and linger:
-            self.pause()
-            asyncio.get_running_loop().call_later(linger, self._transport.close)
-        else:
-            self._transport.close()
+        if secured is not None:
+            connection.connection_made(secured)
 
 
-def _peer_name(transport: asyncio.BaseTransport) -> str:
-    peer = transport.get_extra_info("peername")
-    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "a local client"
+def _tls_context(config: ForwardInputConfig) -> ssl.SSLContext:
+    assert config.tls_crt_file is not None
+    certificate = Certificate(
+        chain=config.tls_crt_file, key=config.tls_key_file, password=config.tls_key_passwd
+    )
+    return server_context(
+        certificate,
+        client_ca=config.tls_ca_file if config.tls_verify_client_cert else None,
+        min_version=config.tls_min_version,
+    )

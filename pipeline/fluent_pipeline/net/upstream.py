@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from fluent_eql.api import Metric
 from fluent_pipeline.config import ForwardOutputConfig
@@ -17,6 +19,7 @@ from fluent_pipeline.errors import ProtocolError
 from fluent_pipeline.net.backoff import Backoff
 from fluent_pipeline.net.output import QueuedOutput
 from fluent_pipeline.net.streams import READ_SIZE, MessageReader
+from fluent_pipeline.net.tls import Certificate, Renewing, client_context
 from fluent_pipeline.protocol.acks import AckReader, chunk_id
 from fluent_pipeline.protocol.adapt import TargetFormat, adapt
 from fluent_pipeline.protocol.framing import NEED_DATA
@@ -51,6 +54,7 @@ class ForwardOutput(QueuedOutput):
         self._config = config
         self._in_flight: dict[_InFlight, None] = {}
         self._by_chunk: dict[Hashable, deque[_InFlight]] = {}
+        self._tls = Renewing(partial(_tls_context, config)) if config.tls else None
         self._format = TargetFormat(
             entry_format=config.entry_format,
             compress=config.compress,
@@ -60,6 +64,11 @@ class ForwardOutput(QueuedOutput):
         self._frames = 0
         self._bytes = 0
         self._retries = 0
+
+    @property
+    def tls(self) -> Renewing | None:
+        """What can be renewed; None where the output speaks no TLS."""
+        return self._tls
 
     @property
     def target(self) -> str:
@@ -132,7 +141,14 @@ class ForwardOutput(QueuedOutput):
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._config.unix_path:
             return await asyncio.open_unix_connection(str(self._config.unix_path))
-        return await asyncio.open_connection(self._config.host, self._config.port)
+        if self._tls is None:
+            return await asyncio.open_connection(self._config.host, self._config.port)
+        return await asyncio.open_connection(
+            self._config.host,
+            self._config.port,
+            ssl=self._tls.context,
+            server_hostname=self._config.tls_vhost or self._config.host,
+        )
 
     async def _shake_hands(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -227,3 +243,18 @@ class ForwardOutput(QueuedOutput):
         self._queue.extendleft(sent.outgoing for sent in reversed(self._in_flight))
         self._in_flight.clear()
         self._by_chunk.clear()
+
+
+def _tls_context(config: ForwardOutputConfig) -> ssl.SSLContext:
+    certificate = None
+    if config.tls_crt_file is not None:
+        certificate = Certificate(
+            chain=config.tls_crt_file, key=config.tls_key_file, password=config.tls_key_passwd
+        )
+    return client_context(
+        verify=config.tls_verify,
+        verify_hostname=config.tls_verify_hostname,
+        ca=config.tls_ca_file,
+        certificate=certificate,
+        min_version=config.tls_min_version,
+    )

@@ -20,6 +20,17 @@ from fluent_pipeline.protocol.framing import Message
 WRONG_KEY = "shared_key mismatch"
 WRONG_PASSWORD = "username/password mismatch"
 NO_PASSWORD = b"\0"
+PING_ELEMENTS = 6
+PING_FORMS = (
+    b"\xa4PING",
+    b"\xd9\x04PING",
+    b"\xda\x00\x04PING",
+    b"\xdb\x00\x00\x00\x04PING",
+    b"\xc4\x04PING",
+    b"\xc5\x00\x04PING",
+    b"\xc6\x00\x00\x00\x04PING",
+)
+"""The word as str and as bin, with headers of every width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class ServerHandshake:
     def receive_ping(self, message: Message) -> Accepted | Refused:
         """Judge the client's PING. Raises RemoteProtocolError where it is none."""
         parts = _unpack(message)
-        if len(parts) != 6 or parts[0] != b"PING" or not _all_bytes(parts):
+        if len(parts) != PING_ELEMENTS or parts[0] != b"PING" or not _all_bytes(parts):
             raise RemoteProtocolError("expected a PING of six strings", message.offset)
         _, hostname, salt, digest, username, password_digest = parts
         if not _same(digest, salt, hostname, self._nonce, self._key):
@@ -140,10 +151,9 @@ class ClientHandshake:
 
 
 def is_ping(message: Message) -> bool:
-    """Whether a message is a client's PING."""
-    if not message.elements:
-        return False
-    return message.raw[message.elements[0] :].startswith((b"\xa4PING", b"\xd9\x04PING"))
+    """Whether a message is a client's PING. A frame, which has fewer elements, may be tagged so."""
+    starts = message.elements
+    return len(starts) == PING_ELEMENTS and message.raw[starts[0] : starts[1]] in PING_FORMS
 
 
 def _pack(value: Sequence[Any]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from fluent_pipeline.net.listener import LINGER
+from fluent_pipeline.net.connection import LINGER
 from support.frames import ack_of, forward_frame
 from support.relays import Client, client_of, configuration, running_relay
 from support.target import Target, target

@@ -135,6 +135,29 @@ def test_any_bytes_at_all_are_a_body_or_an_error_of_the_peers(algorithm: str, ju
         assert len(inflate(junk, algorithm, 1000)) <= 1000
 
 
+@pytest.mark.parametrize("corrupt", [b"\x28\xb5\x2f\xfd\x20\x05\xff\xff\xff", b"\x00" * 9])
+def test_a_corrupt_zstd_frame_between_good_ones_is_refused_and_spoils_no_later_body(
+    corrupt: bytes,
+) -> None:
+    good = deflate(b"good", "zstd")
+    with pytest.raises(RemoteProtocolError, match="corrupt zstd body"):
+        inflate(good + corrupt + good, "zstd", 1000)
+    assert inflate(good * 2, "zstd", 1000) == b"goodgood"
+
+
+def test_one_decompressor_reads_all_frames_of_a_zstd_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[zstandard.ZstdDecompressor] = []
+    known = zstandard.ZstdDecompressor
+
+    def counted(max_window_size: int) -> zstandard.ZstdDecompressor:
+        made.append(known(max_window_size=max_window_size))
+        return made[-1]
+
+    monkeypatch.setattr(zstandard, "ZstdDecompressor", counted)
+    assert inflate(deflate(b"", "zstd") * 5000 + deflate(b"x", "zstd"), "zstd", 10) == b"x"
+    assert len(made) == 1
+
+
 def test_a_body_in_the_other_format_is_refused() -> None:
     for written, read in (ALGORITHMS, ALGORITHMS[::-1]):
         with pytest.raises(RemoteProtocolError, match=f"corrupt {read} body"):

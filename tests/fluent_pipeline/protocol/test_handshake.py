@@ -160,6 +160,44 @@ def test_a_ping_can_be_told_from_a_frame() -> None:
     assert not is_ping(message_of(b"\xc0"))
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        b"\xa4PING",
+        b"\xd9\x04PING",
+        b"\xda\x00\x04PING",
+        b"\xdb\x00\x00\x00\x04PING",
+        b"\xc4\x04PING",
+        b"\xc5\x00\x04PING",
+        b"\xc6\x00\x00\x00\x04PING",
+    ],
+)
+@pytest.mark.parametrize("header", [b"\x96", b"\xdc\x00\x06", b"\xdd\x00\x00\x00\x06"])
+def test_a_ping_is_known_in_every_way_to_write_it(header: bytes, word: bytes) -> None:
+    rest = b"".join(msgpack.packb(part, use_bin_type=False) for part in ping_parts()[1:])
+    ping = message_of(header + word + rest)
+    assert is_ping(ping)
+    assert isinstance(server(users={"ann": "pw"}).receive_ping(ping), Accepted)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x92\xa4PING\x90",
+        b"\x93\xa4PING\x90\x80",
+        b"\x93\xa4PING\x01\x80",
+        b"\x94\xa4PING\x01\x80\x80",
+        b"\x96\xa5PINGS" + b"\xa0" * 5,
+        b"\x96\xa5xPING" + b"\xa0" * 5,
+        b"\x96\xa4PONG" + b"\xa0" * 5,
+        b"\x96\x81\x90\xa4PING" + b"\xa0" * 5,
+        b'["PING","","","","",""]',
+    ],
+)
+def test_a_frame_tagged_like_a_ping_and_a_word_like_it_are_none(raw: bytes) -> None:
+    assert not is_ping(message_of(raw))
+
+
 def test_users_are_asked_for_their_password_even_where_the_salt_is_missing() -> None:
     ours = ServerHandshake("relay", "s3cret", {"ann": "pw"}, nonce=NONCE, auth_salt=b"")
     ping = client(name="nobody").receive_hello(message_of(ours.hello()))
@@ -268,6 +306,32 @@ def test_a_refusal_is_told_with_its_reason_even_where_that_is_no_text(reason: An
     told = {"no": "no", b"\xff": "\ufffd"}.get(reason, "")
     with pytest.raises(RemoteProtocolError, match=f"the server refused: {told}"):
         greeted().receive_pong(message("PONG", False, reason, "", ""))
+
+
+def test_a_server_of_the_clients_own_name_is_trusted_when_it_proves_the_key() -> None:
+    proof = sha512(SALT + b"edge" + NONCE + b"s3cret").hexdigest()
+    greeted().receive_pong(message("PONG", True, "", "edge", proof))
+
+
+@pytest.mark.parametrize("raw", [b"\x95", b"\xdc\x00\x05", b"\xdd\x00\x00\x00\x05"])
+@pytest.mark.parametrize("use_bin_type", [False, True])
+def test_a_pong_may_come_in_every_width_and_as_bin(raw: bytes, use_bin_type: bool) -> None:
+    parts = [b"PONG", True, b"", b"relay", PROOF.encode()]
+    packed = b"".join(msgpack.packb(part, use_bin_type=use_bin_type) for part in parts)
+    greeted().receive_pong(message_of(raw + packed))
+
+
+@pytest.mark.parametrize("accepted", [None, 0, 1, "true", [True]])
+def test_a_pong_that_says_something_else_than_true_refuses(accepted: Any) -> None:
+    with pytest.raises(RemoteProtocolError, match="the server refused"):
+        greeted().receive_pong(message("PONG", accepted, "", "relay", PROOF))
+
+
+def test_json_is_no_part_of_the_handshake_on_either_side() -> None:
+    with pytest.raises(RemoteProtocolError, match="handshake in msgpack"):
+        client().receive_hello(Message(b'["HELO",{}]', 0, json=True))
+    with pytest.raises(RemoteProtocolError, match=r"handshake in msgpack.*\(at byte 9\)"):
+        greeted().receive_pong(Message(b'["PONG",true,"","",""]', 9, json=True))
 
 
 def test_a_refusing_pong_proves_nothing_of_the_server() -> None:
