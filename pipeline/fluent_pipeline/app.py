@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
-from fluent_eql.api import Metric
+from fluent_eql.api import Metric, Stateful
 from fluent_pipeline.config import (
     Config,
     FileOutputConfig,
@@ -28,6 +30,7 @@ from fluent_pipeline.net.router import Output, Router
 from fluent_pipeline.net.upstream import ForwardOutput
 from fluent_pipeline.net.writers import AppendToFile, LineOutput, write_to_stdout
 from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.statefile import SavedState, read_state, write_state
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class Relay:
 
     def __init__(self, config: Config) -> None:
         self._grace = config.service.grace / 10**9
+        self._storage = config.service.storage_path
         self._budget = Budget(config.service.mem_buf_limit)
         self._engine = Engine(
             stages_of(config),
@@ -65,7 +69,12 @@ class Relay:
             await self.stop()
 
     async def start(self) -> None:
-        """Open the outputs, then the inputs. Raises OSError where an address cannot be had."""
+        """Take up saved state, then open the outputs and the inputs.
+
+        Raises OSError where an address cannot be had.
+        """
+        for stage in self._engine.stages:
+            self._restore(stage)
         for output in self._router.outputs:
             output.start()
         for listener in self.listeners:
@@ -78,6 +87,8 @@ class Relay:
         for listener in self.listeners:
             await listener.stop()
         self._driver.flush()
+        for stage in self._engine.stages:
+            self._save(stage)
         await asyncio.gather(*(output.stop(self._grace) for output in self._router.outputs))
         for listener in self.listeners:
             listener.close()
@@ -96,6 +107,34 @@ class Relay:
                 log.info("%s: certificates read again", name)
             except OSError as error:
                 log.error("%s: the old certificates stay: %s", name, error)
+
+    def _state_file(self, stage: Stage) -> Path | None:
+        is_kept = self._storage is not None and isinstance(stage.filter, Stateful)
+        return (
+            self._storage / "state" / f"{stage.name}.state" if self._storage and is_kept else None
+        )
+
+    def _restore(self, stage: Stage) -> None:
+        """What cannot be taken up is told and left where it is; the filter begins anew."""
+        path = self._state_file(stage)
+        try:
+            state = read_state(path) if path else None
+            if state is not None and isinstance(stage.filter, Stateful):
+                elapsed = max(time.time_ns() - state.saved_at, 0)
+                for line in stage.filter.restore(state.data, time.monotonic_ns(), elapsed):
+                    log.warning("%s: %s", stage.name, line)
+                log.info("%s: took up what it remembered %d s ago", stage.name, elapsed // 10**9)
+        except (OSError, ValueError) as error:
+            log.error("%s: its saved state is not taken up: %s: %s", stage.name, path, error)
+
+    def _save(self, stage: Stage) -> None:
+        path = self._state_file(stage)
+        try:
+            if path is not None and isinstance(stage.filter, Stateful):
+                data = stage.filter.save(time.monotonic_ns())
+                write_state(path, SavedState(data, time.time_ns()))
+        except OSError as error:
+            log.error("%s: its state is not saved: %s", stage.name, error)
 
     def _listener(self, item: InputConfig) -> ForwardListener:
         return ForwardListener(item.options, item.alias, self._driver, self._budget)

@@ -132,6 +132,25 @@ class Filter(Protocol):
         """The filter's counters and gauges, as they stand."""
 
 
+@runtime_checkable
+class Stateful(Protocol):
+    """What a filter has, too, whose state is to survive a restart.
+
+    A pipeline calls :meth:`save` after :meth:`Filter.flush`, and :meth:`restore` on a fresh filter
+    before anything else.
+    """
+
+    def save(self, now: int) -> bytes:
+        """The state, in a form of the filter's own."""
+
+    def restore(self, state: bytes, now: int, elapsed: int) -> list[str]:
+        """Take up a saved state; ``elapsed`` nanoseconds have passed since it was saved.
+
+        What it says no more, because rules have changed, is left out. The answer is what to tell
+        people of that. Raises ValueError where ``state`` is none.
+        """
+
+
 class FilterPlugin(Protocol):
     """What an entry point of the group ``fluent_eql.filters`` names.
 

@@ -105,7 +105,7 @@ class SequenceRule:
         for stage in range(self.last_stage, -1, -1):
             if self._stages[stage].condition.matches(seen.fields):
                 for by in _join_values(seen.fields, self._stages[stage].by):
-                    key = _typed(by)
+                    key = typed_key(by)
                     known = found.get(key, StagesOfKey(key, by, ()))
                     if stage not in known.stages:
                         found[key] = StagesOfKey(key, by, (*known.stages, stage))
@@ -164,7 +164,8 @@ class EvictionWarnings:
                 )
 
 
-def _typed(by: JoinValues) -> Hashable:
+def typed_key(by: JoinValues) -> Hashable:
+    """A join key that equals another only for equal values of the same type."""
     return tuple((isinstance(value, bool), value) for value in by)
 
 

@@ -9,6 +9,7 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
+from fluent_eql import saved
 from fluent_eql.alert import Alert
 from fluent_eql.api import KEEP, Body, Emission, Metric, Outcome, Problem, Replace
 from fluent_eql.detection import (
@@ -18,6 +19,7 @@ from fluent_eql.detection import (
     Observation,
     SequenceRule,
     StagesOfKey,
+    typed_key,
 )
 from fluent_eql.enrich import enrich
 from fluent_eql.event import Event
@@ -108,6 +110,17 @@ class EqlFilter:
         outcome = Outcome()
         self._decide(self._window.release_all(), now, outcome)
         return outcome
+
+    def save(self, now: int) -> bytes:
+        """The state of the sequence rules, see :class:`fluent_eql.api.Stateful`."""
+        return saved.save(self._sequences.values(), next(self._arrivals), now, SUBJECTS)
+
+    def restore(self, state: bytes, now: int, elapsed: int) -> list[str]:
+        """Take up a saved state, see :class:`fluent_eql.api.Stateful`."""
+        rules = self._sequences.values()
+        arrivals, told = saved.restore(state, rules, now - elapsed, SUBJECTS)
+        self._arrivals = count(arrivals)
+        return told
 
     def metrics(self) -> Iterator[Metric]:
         for (name, labels), value in sorted(self._counts.items()):
@@ -243,6 +256,24 @@ def _counters_of(rules: Sequence[Rule]) -> Iterator[tuple[str, tuple[tuple[str, 
         for late in ("false", "true"):
             yield "fluent_eql_alerts_total", (*rule.labels, ("late", late))
         yield "fluent_eql_stage_matches_total", rule.labels
+
+
+def _write_subject(subject: _Subject) -> Any:
+    event = subject.held.event if subject.held else None
+    completing = [event.tag, event.time, event.raw] if event else None
+    return [list(subject.summaries.items()), list(subject.by), completing]
+
+
+def _read_subject(plain: Any) -> _Subject:
+    summaries, by, completing = plain
+    held = None
+    if completing is not None:
+        tag, time, raw = completing
+        held = _Held(Event(tag, time, raw), open=False)
+    return _Subject(dict(summaries), tuple(by), held)
+
+
+SUBJECTS = saved.SubjectCodec(_write_subject, _read_subject, lambda subject: typed_key(subject.by))
 
 
 def _by_kind(

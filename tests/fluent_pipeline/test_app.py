@@ -150,3 +150,34 @@ def test_a_filter_of_the_configuration_becomes_a_stage_with_its_match_and_prefix
     (stage,) = stages_of(parse_config(text))
     assert [stage.matches(tag) for tag in ("endpoint.x", "app")] == [True, False]
     assert (stage.name, stage.tag_prefix) == ("eql.0", "eql.")
+
+
+async def test_a_sequence_whose_events_straddle_a_restart_is_found(tmp_path: Path) -> None:
+    scene = Scene()
+    network = forward_frame([scene.network(0)], chunk="n")
+    file = forward_frame([scene.file(SECOND)], chunk="f")
+    async with target() as behind:
+        text = configuration(
+            target_port=behind.port,
+            service={"storage.path": str(tmp_path)},
+            eql={"reorder_window": "0"},
+        )
+        for frame, ack in ((network, "n"), (file, "f")):
+            async with running_relay(text) as relay, client_of(relay) as client:
+                await client.send(frame.raw)
+                await client.read_until(ack_of(ack))
+        (_, tagged) = await behind.records(2)
+    assert "eql-alert" in tagged["tags"]
+
+
+async def test_a_damaged_state_is_told_and_the_relay_starts_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "eql.0.state").write_bytes(b"nonsense")
+    async with target() as behind:
+        text = configuration(target_port=behind.port, service={"storage.path": str(tmp_path)})
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(forward_frame([{"a": 1}], chunk="c").raw)
+            await client.read_until(ack_of("c"))
+    assert "eql.0: its saved state is not taken up" in caplog.text

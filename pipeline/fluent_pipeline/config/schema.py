@@ -96,6 +96,12 @@ class ServiceConfig:
         "bytes held or on their way at most; past it clients are not read from",
         default=64 * MEGABYTE,
     )
+    storage_path: Path | None = option(
+        "storage.path",
+        new_path,
+        "folder for what is to survive a restart; nothing is kept without it",
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,21 +50,21 @@ class Machine:
     """The partial sequences of one join key.
 
     ``stages`` is the number of stages, ``maxspan`` in nanoseconds or None. Each stage keeps at
-    most ``max_pending`` partials, the newest.
+    most ``max_pending`` partials, the newest. ``partials`` are they, by stage, oldest first.
     """
 
-    __slots__ = ("_partials", "_stages", "_maxspan", "_max_pending")
+    __slots__ = ("partials", "_stages", "_maxspan", "_max_pending")
 
     def __init__(self, stages: int, maxspan: int | None, max_pending: int) -> None:
         self._stages = stages
         self._maxspan = maxspan
         self._max_pending = max_pending
-        self._partials: list[list[Sequence]] = [[] for _ in range(stages - 1)]
+        self.partials: list[list[Sequence]] = [[] for _ in range(stages - 1)]
 
     def copy(self) -> Machine:
         """A machine in the same state that goes on alone."""
         twin = Machine(self._stages, self._maxspan, self._max_pending)
-        twin._partials = [list(partials) for partials in self._partials]
+        twin.partials = [list(partials) for partials in self.partials]
         return twin
 
     def feed(self, match: StageMatch) -> Sequence | None:
@@ -86,19 +86,19 @@ class Machine:
 
     def forget(self, arrived_before: int) -> None:
         """Drop the partials whose last event arrived before that time."""
-        for stage, partials in enumerate(self._partials):
+        for stage, partials in enumerate(self.partials):
             if any(partial[-1].arrived < arrived_before for partial in partials):
-                self._partials[stage] = [p for p in partials if p[-1].arrived >= arrived_before]
+                self.partials[stage] = [p for p in partials if p[-1].arrived >= arrived_before]
 
     @property
     def pending(self) -> int:
         """How many partial sequences wait for their next event."""
-        return sum(len(partials) for partials in self._partials)
+        return sum(len(partials) for partials in self.partials)
 
     def _advance(self, stage: int, match: StageMatch) -> Sequence | None:
         if stage == 0:
             return (match,)
-        partials = self._partials[stage - 1]
+        partials = self.partials[stage - 1]
         taken = len(partials) - 1
         while taken >= 0 and partials[taken][-1].order >= match.order:
             taken -= 1
@@ -110,7 +110,7 @@ class Machine:
         return None if self._maxspan is not None and span > self._maxspan else sequence
 
     def _keep(self, stage: int, sequence: Sequence) -> None:
-        partials = self._partials[stage]
+        partials = self.partials[stage]
         place = len(partials)
         while place and partials[place - 1][-1].order > sequence[-1].order:
             place -= 1

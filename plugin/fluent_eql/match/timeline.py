@@ -23,7 +23,7 @@ class Timeline:
     the machine ``_before`` for good; an event that comes even later than that is fed to it there.
     """
 
-    __slots__ = ("_before", "_after", "_recent", "_horizon", "_max_pending")
+    __slots__ = ("_before", "_after", "_recent", "_horizon", "_max_pending", "_retired")
 
     def __init__(self, machine: Machine, max_pending: int) -> None:
         self._before = machine
@@ -31,6 +31,31 @@ class Timeline:
         self._recent: list[StageMatch] = []
         self._horizon: Order | None = None
         self._max_pending = max_pending
+        self._retired: list[StageMatch] = []
+
+    @classmethod
+    def of(
+        cls,
+        before: Machine,
+        recent: list[StageMatch],
+        horizon: Order | None,
+        max_pending: int,
+    ) -> Timeline:
+        """The timeline that has these :meth:`parts`; sequences once completed stay completed."""
+        timeline = cls(before, max_pending)
+        timeline._recent = recent
+        timeline._horizon = horizon
+        timeline._run_again([])
+        return timeline
+
+    @property
+    def newest(self) -> int:
+        """When the newest remembered event arrived; 0 where none is remembered."""
+        return max((match.arrived for match in self._recent), default=0)
+
+    def parts(self) -> tuple[Machine, list[StageMatch], Order | None]:
+        """The machine before the remembered events, these, and the place of the last before."""
+        return self._before, self._recent, self._horizon
 
     def run(self, batch: Iterable[StageMatch]) -> list[StageMatch]:
         """Take events in their order; those that now complete a sequence, old ones included.
@@ -38,6 +63,7 @@ class Timeline:
         The ``sequence`` of a completed event is set. An event that is remembered already, sent a
         second time, shares the first one's sequence and changes nothing else.
         """
+        self._let_go_of_retired()
         completed: list[StageMatch] = []
         repeats: list[tuple[StageMatch, StageMatch]] = []
         disordered = False
@@ -70,6 +96,15 @@ class Timeline:
     def pending(self) -> int:
         """How many partial sequences wait for their next event."""
         return self._after.pending
+
+    def _let_go_of_retired(self) -> None:
+        """Cut what was forgotten off from what it completed.
+
+        Where an event ends one sequence and begins the next, each would keep all before it.
+        """
+        for match in self._retired:
+            match.sequence = None
+        self._retired.clear()
 
     def _is_next(self, match: StageMatch) -> bool:
         newest = self._recent[-1].order if self._recent else self._horizon
@@ -111,6 +146,7 @@ class Timeline:
     def _forget_oldest(self) -> None:
         oldest = self._recent.pop(0)
         self._before.feed(oldest)
+        self._retired.append(oldest)
         self._horizon = oldest.order
 
 

@@ -133,3 +133,17 @@ def test_one_event_at_a_time_in_any_order_misses_none_of_the_sequences_of_the_or
         line.run([event])
     completing = {event.subject for event in shuffled if event.sequence is not None}
     assert {sequence[-1] for sequence in expected} <= completing
+
+
+def test_a_chain_of_overlapping_sequences_does_not_keep_all_its_events() -> None:
+    timeline = Timeline(Machine(2, None, 4), 4)
+    matches = [
+        StageMatch(order_of(number, None, number), (1, 0), (f"e{number}",), 0, None)
+        for number in range(50)
+    ]
+    for match in matches:
+        timeline.run([match])
+    last, length = matches[-1], 0
+    while last.sequence is not None:
+        last, length = last.sequence[0], length + 1
+    assert 1 <= length <= 5

@@ -46,6 +46,7 @@ def test_the_service_has_fluent_bits_defaults_where_it_has_the_key() -> None:
         http_listen="127.0.0.1",
         http_port=2020,
         grace=5 * SECOND,
+        storage_path=None,
         mem_buf_limit=64_000_000,
     )
 
