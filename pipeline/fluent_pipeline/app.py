@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fluent_eql.api import Metric, Stateful
+from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import (
     Config,
     FileOutputConfig,
@@ -51,7 +52,7 @@ class Relay:
             on_problem=lambda text: log.warning("%s", text),
             on_alert=_log_alert,
         )
-        self._router = Router([_made(output, _output) for output in config.outputs])
+        self._router = Router([_made(output, self._output) for output in config.outputs])
         self._driver = Driver(self._engine, self._router)
         self.listeners = tuple(_made(item, self._listener) for item in config.inputs)
         self.monitor = self._monitor(config.service) if config.service.http_server else None
@@ -136,6 +137,27 @@ class Relay:
         except OSError as error:
             log.error("%s: its state is not saved: %s", stage.name, error)
 
+    def _output(self, item: OutputConfig) -> Output:
+        matches, options = item.match.accepts, item.options
+        if isinstance(options, ForwardOutputConfig):
+            return ForwardOutput(options, item.alias, matches, self._buffer(item, options))
+        if isinstance(options, FileOutputConfig):
+            return LineOutput(item.alias, matches, AppendToFile(options.path, options.file))
+        return LineOutput(item.alias, matches, write_to_stdout)
+
+    def _buffer(self, item: OutputConfig, options: ForwardOutputConfig) -> DiskBuffer | None:
+        if options.storage_type == "memory":
+            return None
+        if self._storage is None:
+            raise ConfigError(
+                "storage.type filesystem needs storage.path in the section service",
+                source=item.position.source,
+                line=item.position.line,
+                column=item.position.column,
+            )
+        folder = self._storage / "frames" / item.alias
+        return DiskBuffer(folder, options.storage_total_limit_size)
+
     def _listener(self, item: InputConfig) -> ForwardListener:
         return ForwardListener(item.options, item.alias, self._driver, self._budget)
 
@@ -202,15 +224,6 @@ def stages_of(config: Config) -> list[Stage]:
     ]
 
 
-def _output(output: OutputConfig) -> Output:
-    matches, options = output.match.accepts, output.options
-    if isinstance(options, ForwardOutputConfig):
-        return ForwardOutput(options, output.alias, matches)
-    if isinstance(options, FileOutputConfig):
-        return LineOutput(output.alias, matches, AppendToFile(options.path, options.file))
-    return LineOutput(output.alias, matches, write_to_stdout)
-
-
 Item = TypeVar("Item", InputConfig, OutputConfig)
 Made = TypeVar("Made")
 
@@ -221,7 +234,7 @@ def _made(item: Item, make: Callable[[Item], Made]) -> Made:
         return make(item)
     except OSError as error:
         raise ConfigError(
-            f"{item.name}: a file of its certificates cannot be used: {error}",
+            f"{item.name}: a file that it needs cannot be used: {error}",
             source=item.position.source,
             line=item.position.line,
             column=item.position.column,

@@ -59,8 +59,8 @@ class Target:
     async def events(self, count: int) -> list[Event]:
         """The log records, once there are ``count``."""
         async with asyncio.timeout(WAIT), self._changed:
-            await self._changed.wait_for(lambda: len(self._events()) >= count)
-        return self._events()
+            await self._changed.wait_for(lambda: len(self.all_events()) >= count)
+        return self.all_events()
 
     async def records(self, count: int) -> list[dict[str, Any]]:
         """The log records decoded, once there are ``count``."""
@@ -71,7 +71,8 @@ class Target:
         """All bytes of the frames received."""
         return b"".join(frame.raw for frame in self.frames)
 
-    def _events(self) -> list[Event]:
+    def all_events(self) -> list[Event]:
+        """The log records so far."""
         return [event for frame in self.frames for event in records_of(frame, Limits())]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -272,6 +272,24 @@ class ForwardOutputConfig:
         "the oldest version of TLS that is spoken",
         default="tlsv1.2",
     )
+    storage_type: str = option(
+        "storage.type",
+        choice("memory", "filesystem"),
+        "where frames wait; filesystem needs storage.path of the service",
+        default="memory",
+    )
+    storage_total_limit_size: int = option(
+        "storage.total_limit_size",
+        positive(size),
+        "bytes on disk at most; past it clients are not read from",
+        default=1000 * MEGABYTE,
+    )
+    storage_sync: str = option(
+        "storage.sync",
+        choice("full", "normal"),
+        "full acknowledges what the disk has, normal what the kernel has",
+        default="full",
+    )
     entry_format: str = option(
         "entry_format",
         choice("keep", "v1"),

@@ -8,6 +8,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 from fluent_eql.api import Metric
 from fluent_pipeline.engine import Outgoing
@@ -15,11 +16,15 @@ from fluent_pipeline.engine import Outgoing
 log = logging.getLogger(__name__)
 
 
-class QueuedOutput(ABC):
+Entry = TypeVar("Entry")
+
+
+class QueuedOutput(ABC, Generic[Entry]):
     """An output with a queue; see :class:`fluent_pipeline.net.router.Output` for the contract.
 
-    A subclass takes frames from ``_queue`` in :meth:`_run`, waits for :meth:`_filled` while there
-    are none, releases the receipt of each that is delivered, and then calls :meth:`_settle`.
+    A subclass puts an entry for each frame that it is sent into the queue with :meth:`_put`, takes
+    them from ``_queue`` in :meth:`_run`, waits for :meth:`_filled` while there are none, releases
+    the receipt of each frame that is delivered, and then calls :meth:`_settle`.
     """
 
     def __init__(
@@ -27,7 +32,7 @@ class QueuedOutput(ABC):
     ) -> None:
         self.name = name
         self.matches = matches
-        self._queue: deque[Outgoing] = deque()
+        self._queue: deque[Entry] = deque()
         self._trouble = trouble
         self._queued = asyncio.Event()
         self._idle = asyncio.Event()
@@ -44,9 +49,9 @@ class QueuedOutput(ABC):
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
 
+    @abstractmethod
     def send(self, outgoing: Outgoing) -> None:
-        self._queue.append(outgoing)
-        self._queued.set()
+        """Take a frame."""
 
     async def stop(self, grace: float) -> None:
         self._settle()
@@ -57,11 +62,14 @@ class QueuedOutput(ABC):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         if self.pending:
-            log.warning(
-                "%s: stopped with %d frames undelivered; their senders were not acknowledged",
-                self.name,
-                self.pending,
-            )
+            self._tell_what_is_left(self.pending)
+
+    def _tell_what_is_left(self, count: int) -> None:
+        log.warning(
+            "%s: stopped with %d frames undelivered; their senders were not acknowledged",
+            self.name,
+            count,
+        )
 
     def metrics(self) -> Iterator[Metric]:
         labels = (("name", self.name),)
@@ -74,6 +82,10 @@ class QueuedOutput(ABC):
     @abstractmethod
     async def _run(self) -> None:
         """Deliver for ever."""
+
+    def _put(self, entry: Entry) -> None:
+        self._queue.append(entry)
+        self._queued.set()
 
     async def _filled(self) -> None:
         """Wait until the queue holds a frame."""

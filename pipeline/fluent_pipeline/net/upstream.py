@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from fluent_eql.api import Metric
+from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import ForwardOutputConfig
 from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.errors import ProtocolError
 from fluent_pipeline.net.backoff import Backoff
+from fluent_pipeline.net.durable import DurableQueue, InMemory, Item
 from fluent_pipeline.net.output import QueuedOutput
 from fluent_pipeline.net.streams import READ_SIZE, MessageReader
 from fluent_pipeline.net.tls import Certificate, Renewing, client_context
 from fluent_pipeline.protocol.acks import AckReader, chunk_id
 from fluent_pipeline.protocol.adapt import TargetFormat, adapt
+from fluent_pipeline.protocol.frames import Frame
 from fluent_pipeline.protocol.framing import NEED_DATA
 from fluent_pipeline.protocol.handshake import ClientHandshake
 from fluent_pipeline.protocol.limits import Limits
@@ -35,20 +38,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _InFlight:
-    outgoing: Outgoing
+    item: Item
+    size: int
+    awaits_ack: bool
     written_at: float
 
 
-class ForwardOutput(QueuedOutput):
+class ForwardOutput(QueuedOutput[Item]):
     """One target of the forward protocol, over one connection that is kept open.
 
     A frame is delivered when the target has acknowledged its chunk; without
     ``require_ack_response``, or where the frame has no chunk, when it has been handed to the
     kernel. What a broken connection leaves undelivered is sent again, so it may arrive twice.
+    With a disk ``buffer`` senders are acknowledged once a frame is durable there.
     """
 
     def __init__(
-        self, config: ForwardOutputConfig, name: str, matches: Callable[[str], bool]
+        self,
+        config: ForwardOutputConfig,
+        name: str,
+        matches: Callable[[str], bool],
+        buffer: DiskBuffer | None = None,
     ) -> None:
         super().__init__(name, matches, trouble="not connected yet")
         self._config = config
@@ -61,6 +71,9 @@ class ForwardOutput(QueuedOutput):
             limit=config.chunk_limit_size,
         )
         self._backoff = Backoff(config.retry_wait / 10**9, config.retry_max_interval / 10**9)
+        self._durable = (
+            DurableQueue(buffer, self._put, sync=config.storage_sync == "full") if buffer else None
+        )
         self._frames = 0
         self._bytes = 0
         self._retries = 0
@@ -79,13 +92,39 @@ class ForwardOutput(QueuedOutput):
 
     @property
     def pending(self) -> int:
-        return len(self._queue) + len(self._in_flight)
+        on_its_way = self._durable.pending if self._durable else 0
+        return on_its_way + len(self._queue) + len(self._in_flight)
+
+    @property
+    def trouble(self) -> str | None:
+        return self._trouble or (self._durable.trouble if self._durable else None)
+
+    def start(self) -> None:
+        """Raises OSError where what an earlier process left on disk cannot be read."""
+        if self._durable is not None and (left := self._durable.start()):
+            log.info("%s: %d frames of an earlier run are sent first", self.name, left)
+        super().start()
+
+    async def stop(self, grace: float) -> None:
+        await super().stop(grace)
+        if self._durable is not None:
+            await self._durable.stop()
+
+    def _tell_what_is_left(self, count: int) -> None:
+        if self._durable is None or self._durable.pending:
+            super()._tell_what_is_left(count)
+        else:
+            log.info("%s: %d frames stay on disk for the next start", self.name, count)
 
     def send(self, outgoing: Outgoing) -> None:
         """Take a frame, in as many parts as the target's format makes of it."""
         for part in adapt(outgoing.frame, outgoing.payload_size, self._format, UNLIMITED):
             outgoing.receipt.hold()
-            super().send(Outgoing(part, outgoing.receipt))
+            made = Outgoing(part, outgoing.receipt)
+            if self._durable is None:
+                self._put(InMemory(made))
+            else:
+                self._durable.put(made)
         outgoing.receipt.release()
 
     def metrics(self) -> Iterator[Metric]:
@@ -174,25 +213,23 @@ class ForwardOutput(QueuedOutput):
             batch: list[_InFlight] = []
             size = 0
             while self._queue and size < COALESCED:
-                sent = self._take()
-                batch.append(sent)
-                size += len(sent.outgoing.frame.raw)
-                writer.write(sent.outgoing.frame.raw)
+                frame = self._queue[0].load()
+                writer.write(frame.raw)
+                batch.append(self._take(frame))
+                size += len(frame.raw)
             await writer.drain()
             for sent in batch:
-                if not self._awaits_ack(sent.outgoing):
+                if not sent.awaits_ack:
                     self._delivered(sent)
 
-    def _take(self) -> _InFlight:
-        sent = _InFlight(self._queue.popleft(), time.monotonic())
+    def _take(self, frame: Frame) -> _InFlight:
+        awaits_ack = self._config.require_ack_response and frame.chunk is not None
+        item = self._queue.popleft()
+        sent = _InFlight(item, len(frame.raw), awaits_ack, time.monotonic())
         self._in_flight[sent] = None
-        chunk = sent.outgoing.frame.chunk
-        if chunk is not None and self._config.require_ack_response:
-            self._by_chunk.setdefault(chunk_id(chunk), deque()).append(sent)
+        if awaits_ack and frame.chunk is not None:
+            self._by_chunk.setdefault(chunk_id(frame.chunk), deque()).append(sent)
         return sent
-
-    def _awaits_ack(self, outgoing: Outgoing) -> bool:
-        return self._config.require_ack_response and outgoing.frame.chunk is not None
 
     async def _read(self, reader: asyncio.StreamReader, leftover: bytes) -> None:
         """Take acknowledgements until the target closes; without acks just wait for the close."""
@@ -214,7 +251,7 @@ class ForwardOutput(QueuedOutput):
                 async with asyncio.timeout(1):
                     return await reader.read(READ_SIZE)
             except TimeoutError:
-                awaited = (sent for sent in self._in_flight if self._awaits_ack(sent.outgoing))
+                awaited = (sent for sent in self._in_flight if sent.awaits_ack)
                 oldest = next(awaited, None)
                 if oldest is not None and time.monotonic() - oldest.written_at > timeout:
                     raise TimeoutError(f"no acknowledgement for {timeout:.0f} s") from None
@@ -233,14 +270,14 @@ class ForwardOutput(QueuedOutput):
         del self._in_flight[sent]
         self._backoff.reset()
         self._frames += 1
-        self._bytes += len(sent.outgoing.frame.raw)
-        sent.outgoing.receipt.release()
+        self._bytes += sent.size
+        sent.item.done()
         self._settle()
 
     def _recover(self) -> None:
         """Put what was written and not delivered back at the head of the queue, in its order."""
         self._retries += len(self._in_flight)
-        self._queue.extendleft(sent.outgoing for sent in reversed(self._in_flight))
+        self._queue.extendleft(sent.item for sent in reversed(self._in_flight))
         self._in_flight.clear()
         self._by_chunk.clear()
 

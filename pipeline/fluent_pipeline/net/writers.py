@@ -48,7 +48,7 @@ def _file_name(tag: str) -> str:
     return "_" if name in ("", ".", "..") else name
 
 
-class LineOutput(QueuedOutput):
+class LineOutput(QueuedOutput[Outgoing]):
     """Writes the records of frames as lines, in a thread, so that a slow reader stops nobody.
 
     A frame is delivered when its lines have been written. Frames that are not logs have no
@@ -61,6 +61,9 @@ class LineOutput(QueuedOutput):
         self._limits = Limits()
         self._backoff = Backoff(0.2, 10)
         self._records = 0
+
+    def send(self, outgoing: Outgoing) -> None:
+        self._put(outgoing)
 
     def metrics(self) -> Iterator[Metric]:
         labels = (("name", self.name),)

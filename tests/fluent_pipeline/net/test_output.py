@@ -9,13 +9,16 @@ from fluent_pipeline.net.output import QueuedOutput
 from support.frames import forward_frame
 
 
-class Gated(QueuedOutput):
+class Gated(QueuedOutput[Outgoing]):
     """Delivers a frame each time its gate is opened."""
 
     def __init__(self) -> None:
         super().__init__("gated", lambda tag: True)
         self.gate = asyncio.Semaphore(0)
         self.delivered: list[str] = []
+
+    def send(self, outgoing: Outgoing) -> None:
+        self._put(outgoing)
 
     async def _run(self) -> None:
         while True:

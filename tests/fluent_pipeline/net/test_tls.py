@@ -194,7 +194,7 @@ def test_a_file_that_is_no_certificate_is_an_error_of_the_configuration(tmp_path
     bad.write_text("no certificate")
     keys = {"tls": "on", "tls.crt_file": str(bad)}
     text = configuration(target_port=1, filters=[], forward_input=keys)
-    with pytest.raises(ConfigError, match=r"relay\.yaml:\d+:\d+: forward: a file of its cert"):
+    with pytest.raises(ConfigError, match=r"relay\.yaml:\d+:\d+: forward: a file that it needs"):
         Relay(parse_config(text, source="relay.yaml"))
 
 

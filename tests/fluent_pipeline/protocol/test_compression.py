@@ -118,9 +118,12 @@ def test_a_zstd_bomb_of_the_densest_blocks_stays_near_the_limit() -> None:
 
 
 def test_a_zstd_frame_that_needs_a_larger_window_than_ours_is_refused() -> None:
-    window_of_two_gigabytes = b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00"
-    with pytest.raises(RemoteProtocolError, match="corrupt zstd body"):
-        inflate(window_of_two_gigabytes, "zstd", 10_000)
+    largest, next_larger, two_gigabytes = b"\x88", b"\x89", b"\xa8"
+    head, empty_block = b"\x28\xb5\x2f\xfd\x00", b"\x01\x00\x00"
+    assert inflate(head + largest + empty_block, "zstd", 10_000) == b""
+    for window in (next_larger, two_gigabytes):
+        with pytest.raises(RemoteProtocolError, match="corrupt zstd body"):
+            inflate(head + window + empty_block, "zstd", 10_000)
 
 
 def test_a_zstd_frame_that_is_to_be_skipped_is_skipped() -> None:

@@ -183,6 +183,23 @@ def test_a_time_that_event_time_cannot_hold_becomes_whole_seconds(time: int) -> 
 
 
 @pytest.mark.parametrize(
+    ("time", "written"),
+    [
+        (10**40, b"\xcf" + b"\xff" * 8),
+        (-(10**40), b"\xd3\x80" + bytes(7)),
+        (0xFFFFFFFE * 10**9, b"\xce\xff\xff\xff\xfe"),
+        (0xFFFFFFFE * 10**9 - 1, b"\xd7\x00\xff\xff\xff\xfd\x3b\x9a\xc9\xff"),
+        (0, b"\xd7\x00" + bytes(8)),
+        (-1, b"\xff"),
+    ],
+)
+def test_a_time_is_written_as_event_time_or_as_the_nearest_integer(
+    time: int, written: bytes
+) -> None:
+    assert encode_time(time) == written
+
+
+@pytest.mark.parametrize(
     "time",
     [b"\xcb\x7f\xef\xff\xff\xff\xff\xff\xff", b"\xd4\x05\x00", b"\xd6\xff\x00\x00\x00\x01"],
 )

@@ -149,11 +149,21 @@ def test_every_form_is_read_whole_byte_by_byte_and_with_more_behind_it(name: str
     raw, mode, count, chunk = FORMS[name]
     (frame,) = fed([raw])
     assert (frame.raw, frame.tag, frame.mode) == (raw, "t", mode)
+    assert msgpack.unpackb(raw[frame.tag_start : frame.tag_end]) in ("t", b"t")
     assert frame.count == (None if mode is Mode.PACKED_FORWARD else count)
     assert (frame.chunk, frame.signal, frame.json) == (chunk, 0, False)
     assert events_of(frame) == [(NANOSECONDS, {"a": 1})] * count
     assert fed([bytes([byte]) for byte in raw]) == [frame]
     assert fed([raw + raw + b"\x93\xa1"]) == [frame, frame]
+
+
+@pytest.mark.parametrize(
+    ("header", "count"),
+    [(b"\xdc\x01\x2c", 300), (b"\xdd\x00\x00\x01\x2c", 300), (b"\xdd\x00\x01\x11\x70", 70_000)],
+)
+def test_the_count_of_a_long_array_is_that_of_its_header(header: bytes, count: int) -> None:
+    frame = frame_of(b"\x92\xa1t" + header + b"\xc0" * count)
+    assert frame.count == frame.body_end - frame.body_start == count
 
 
 def test_nil_is_a_heartbeat() -> None:
@@ -177,6 +187,8 @@ def test_telemetry_that_is_not_logs_is_known_by_its_signal(signal: int) -> None:
         (b"\x92\xa1t\x05", "expected an array, a string or a time"),
         (b"\x93\xa1t\xc0\x80", "expected an array, a string or a time"),
         (b"\x93\xa1t\x80\x80", "expected an array, a string or a time"),
+        (b"\x93\xa1t\xc2\x80", "expected an array, a string or a time"),
+        (b"\x93\xa1t\xc3\x80", "expected an array, a string or a time"),
         (b"\x93\xa1t\x05\x90", "expected a map as the record"),
         (b"\x93\xa1t\x90\x05", "expected a map or nil as the options"),
         (b"\x94\xa1t\x05\x80\xa1o", "expected a map or nil as the options"),
@@ -353,6 +365,35 @@ def test_every_form_of_json_is_read_whole_byte_by_byte_and_with_more_behind_it(
         False,
         True,
     ]
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=8), json_values, max_size=4), max_size=3),
+    st.booleans(),
+    st.sampled_from([None, 0, 2, "\t"]),
+    st.integers(1, 40),
+)
+def test_json_however_it_is_written_and_split_says_what_it_was_made_of(
+    records: list[dict[str, Any]], ascii_only: bool, indent: int | str | None, step: int
+) -> None:
+    value = ["t", [[number, record] for number, record in enumerate(records)], {"chunk": "c\n"}]
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    stream = text + b"\n" + text
+    first, second = fed([stream[at : at + step] for at in range(0, len(stream), step)])
+    assert first == second
+    assert msgpack.unpackb(first.raw) == value
+    assert events_of(first) == [(n * 10**9, record) for n, record in enumerate(records)]
 
 
 def test_a_string_of_json_that_is_not_utf8_keeps_its_bytes() -> None:

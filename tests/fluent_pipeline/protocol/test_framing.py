@@ -104,7 +104,7 @@ def test_json_texts_may_have_white_space_between_them(between: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [b"\x00", b"\x0a", b"\x81", b"\xa3abc", b"\xc1", b"\xc2", b"\xcc"]
+    "first", [b"\x00", b"\x0a", b"\x81", b"\x8f", b"\xa0", b"\xa3abc", b"\xc1", b"\xc2", b"\xcc"]
 )
 def test_bytes_that_begin_no_message_are_refused_at_once(first: bytes) -> None:
     assert f"found 0x{first[0]:02x}" in failure(first).message
