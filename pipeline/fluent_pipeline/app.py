@@ -99,10 +99,9 @@ class Relay:
     def renew_certificates(self) -> None:
         """Read the files of certificates again; what cannot be used leaves the old ones."""
         outputs = [output for output in self._router.outputs if isinstance(output, ForwardOutput)]
-        used = [(listener.name, listener.tls) for listener in self.listeners]
-        for name, tls in used + [(output.name, output.tls) for output in outputs]:
-            if tls is None:
-                continue
+        used = [(listener.name, listener.tls) for listener in self.listeners if listener.tls]
+        used += [(output.name, tls) for output in outputs for tls in output.certificates]
+        for name, tls in used:
             try:
                 tls.renew()
                 log.info("%s: certificates read again", name)
@@ -140,7 +139,9 @@ class Relay:
     def _output(self, item: OutputConfig) -> Output:
         matches, options = item.match.accepts, item.options
         if isinstance(options, ForwardOutputConfig):
-            return ForwardOutput(options, item.alias, matches, self._buffer(item, options))
+            return ForwardOutput(
+                options, item.nodes, item.alias, matches, self._buffer(item, options)
+            )
         if isinstance(options, FileOutputConfig):
             return LineOutput(item.alias, matches, AppendToFile(options.path, options.file))
         return LineOutput(item.alias, matches, write_to_stdout)

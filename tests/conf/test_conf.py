@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import yaml
 
 from fluent_eql.rules import load_rules
 from fluent_pipeline.app import Relay
-from fluent_pipeline.config import load_config
+from fluent_pipeline.cli import parser
+from fluent_pipeline.config import ForwardOutputConfig, load_config
 
 CONF = Path(__file__).parent.parent.parent / "conf"
 FILES = sorted(path for path in CONF.iterdir() if path.is_file() and path.suffix != ".md")
@@ -20,8 +22,15 @@ FLUENT_BIT = [path for path in FILES if path.name.startswith("fluent-bit")]
 FLUENTD = [path for path in FILES if path.name.startswith("fluentd")]
 
 
+COMMAND = re.compile(r"(?:#   |\s+command )fluent-eql (.+)")
+
+
 def by_name(path: Path) -> str:
     return path.name
+
+
+def commands_in(path: Path) -> list[str]:
+    return [found[1] for line in path.read_text().splitlines() if (found := COMMAND.match(line))]
 
 
 def sections(path: Path, kind: str, name: str) -> list[dict[str, Any]]:
@@ -41,6 +50,23 @@ def test_the_first_lines_say_how_to_run_it(path: Path) -> None:
     assert f"conf/{path.name}" in head[0]
     for named in re.findall(r"conf/([\w.-]+)", head[0]):
         assert (CONF / named).exists()
+
+
+@pytest.mark.parametrize("path", FILES, ids=by_name)
+def test_the_commands_that_it_names_exist(path: Path) -> None:
+    for command in commands_in(path):
+        assert parser().parse_args(shlex.split(command))
+
+
+def test_each_file_but_those_of_fluent_bit_names_a_command_of_ours() -> None:
+    without = {path for path in FILES if not commands_in(path)}
+    assert without == {CONF / "fluent-bit-chain.yaml", CONF / "fluent-bit-receiver.yaml"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=by_name)
+def test_the_samples_that_it_names_exist(path: Path) -> None:
+    for named in re.findall(r"\$PWD/(\S+)", path.read_text()):
+        assert (CONF.parent / named).is_file()
 
 
 @pytest.mark.parametrize("path", FILES, ids=by_name)
@@ -93,6 +119,14 @@ def test_the_braces_of_the_logstash_configuration_are_closed() -> None:
     text = re.sub(r"#.*", "", (CONF / "logstash.conf").read_text())
     assert text.count("{") == text.count("}") == 5
     assert "codec => fluent {" in text
+    assert "nanosecond_precision => true" in text
+
+
+def test_the_relay_asks_logstash_only_for_what_its_codec_knows() -> None:
+    (output,) = load_config(CONF / "fluent-eql-logstash.yaml").outputs
+    assert isinstance(output.options, ForwardOutputConfig)
+    assert not output.options.require_ack_response
+    assert (output.options.entry_format, output.options.compress) == ("v1", "none")
 
 
 def test_the_rules_load() -> None:

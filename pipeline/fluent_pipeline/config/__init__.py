@@ -20,6 +20,7 @@ from fluent_pipeline.config.schema import (
     Position,
     ServiceConfig,
     StdoutOutputConfig,
+    TargetNode,
     User,
 )
 from fluent_pipeline.config.tags import TagMatch
@@ -37,6 +38,7 @@ __all__ = [
     "ServiceConfig",
     "StdoutOutputConfig",
     "TagMatch",
+    "TargetNode",
     "User",
     "load_config",
     "parse_config",

@@ -23,15 +23,19 @@ from fluent_pipeline.config.schema import (
     Config,
     FilterConfig,
     FilterKeys,
+    ForwardOutputConfig,
     InputConfig,
     InputKeys,
     OutputConfig,
     OutputKeys,
+    OutputOptions,
     Position,
     ServiceConfig,
+    TargetNode,
     default_output,
 )
 from fluent_pipeline.config.tags import EVERY_TAG, TagMatch
+from fluent_pipeline.config.upstream import read_upstream
 from fluent_pipeline.errors import ConfigError
 
 SECTIONS = ("env", "service", "pipeline")
@@ -198,7 +202,19 @@ class _Loader:
         if keys is None or options is None:
             return None
         alias = self._alias(node, "output", name, keys.alias)
-        return OutputConfig(name, alias, _match(keys), options, self._position(node))
+        position = self._position(node)
+        return OutputConfig(name, alias, _match(keys), options, position, self._nodes(options))
+
+    def _nodes(self, options: OutputOptions) -> tuple[TargetNode, ...]:
+        """The targets of a forward output. Raises ConfigError for a wrong upstream file."""
+        if not isinstance(options, ForwardOutputConfig):
+            return ()
+        if options.upstream is None:
+            return (TargetNode("", options),)
+        reader = self.reader
+        return read_upstream(
+            options.upstream, options, working=reader.working, variables=reader.variables
+        )
 
     def _name(self, node: yaml.Node, what: str) -> _Name | None:
         """The item's ``name``; None, with an error, where there is none."""

@@ -126,19 +126,24 @@ class Reader:
 
         ``at`` is the node to name if a required key is missing.
         """
-        specs = options_of(schema)
         before = len(self.errors)
-        values: dict[str, Any] = {}
-        for entry in entries:
-            name, spec = specs[entry.key]
-            if not is_null(entry.value):
-                values[name] = self._value(spec, entry)
-        for name, spec in specs.values():
+        values = self.values(schema, entries)
+        for name, spec in options_of(schema).values():
             if spec.required and name not in values:
                 self.fail(at, f"{what}: the key {spec.key} is missing: {spec.help}")
         if len(self.errors) > before:
             return None
         return self._attempt(at, what, lambda: schema(**values))
+
+    def values(self, schema: type[Any], entries: Iterable[Entry]) -> dict[str, Any]:
+        """The values of some of an option dataclass's attributes; those in error are None."""
+        specs = options_of(schema)
+        values: dict[str, Any] = {}
+        for entry in entries:
+            name, spec = specs[entry.key]
+            if not is_null(entry.value):
+                values[name] = self._value(spec, entry)
+        return values
 
     def _flatten(
         self, node: yaml.Node, known: list[str], what: str, prefix: str

@@ -221,6 +221,12 @@ class ForwardOutputConfig:
     unix_path: Path | None = option(
         "unix_path", new_path, "unix socket of the target, instead of host and port", default=None
     )
+    upstream: Path | None = option(
+        "upstream",
+        path,
+        "a file of Fluent Bit's with several targets, instead of host and port",
+        default=None,
+    )
     require_ack_response: bool = option(
         "require_ack_response",
         switch,
@@ -329,6 +335,40 @@ class ForwardOutputConfig:
             raise ValueError("username needs shared_key, too: without it there is no handshake")
         if self.password is not None and self.username is None:
             raise ValueError("password needs username, too")
+
+
+def weight(value: str) -> float:
+    """An option's parser: a number above 0."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"expected a number above 0, found {value!r}")
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class NodeKeys:
+    """The keys of a node of an upstream file, beside those of the forward output."""
+
+    name: str = option("name", text, "the node's name in the log")
+    weight: float = option(
+        "weight", weight, "how much it gets, beside the weights of the others", default=1.0
+    )
+    standby: bool = option(
+        "standby", switch, "give it something only while no other node is up", default=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TargetNode:
+    """One target of an output; ``options`` are the output's with what the node has of its own."""
+
+    name: str
+    options: ForwardOutputConfig
+    weight: float = 1.0
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,13 +484,17 @@ class FilterConfig:
 
 @dataclass(frozen=True, slots=True)
 class OutputConfig:
-    """One output. ``alias`` is the given one or its name and number, as in ``forward.0``."""
+    """One output. ``alias`` is the given one or its name and number, as in ``forward.0``.
+
+    ``nodes`` are the targets of a forward output, empty for the others.
+    """
 
     name: str
     alias: str
     match: TagMatch
     options: OutputOptions
     position: Position
+    nodes: tuple[TargetNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

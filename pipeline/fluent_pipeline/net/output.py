@@ -73,7 +73,7 @@ class QueuedOutput(ABC, Generic[Entry]):
 
     def metrics(self) -> Iterator[Metric]:
         labels = (("name", self.name),)
-        up = self._trouble is None
+        up = self.trouble is None
         yield Metric("fluent_eql_output_up", "Whether the target is reachable", "gauge", up, labels)
         yield Metric(
             "fluent_eql_output_pending_frames", "Undelivered frames", "gauge", self.pending, labels

@@ -71,6 +71,7 @@ def test_the_forward_output_has_fluent_bits_defaults_and_fluentds_ack_timeout() 
         host="127.0.0.1",
         port=24224,
         unix_path=None,
+        upstream=None,
         require_ack_response=False,
         ack_response_timeout=190 * SECOND,
         shared_key=None,
