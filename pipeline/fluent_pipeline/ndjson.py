@@ -16,7 +16,6 @@ from fluent_pipeline.protocol.entries import EntryKind, walk
 from fluent_pipeline.protocol.frames import Frame
 from fluent_pipeline.protocol.limits import Limits
 
-
 UNPAIRED_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """The surrogates that stand for no byte; those of bytes are U+DC80 to U+DCFF (PEP 383)."""
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fluent_eql.event import encode_value
-from fluent_pipeline.ndjson import records_of, to_line
+from fluent_eql.event import decode_record, encode_value
+from fluent_pipeline.ndjson import LineBuffer, from_line, records_of, to_line
 from fluent_pipeline.protocol.frames import frame_of
 from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
@@ -26,6 +28,7 @@ from fluent_pipeline.protocol.splice import encode_entry, encode_forward
         ({"a": msgpack.ExtType(5, b"\x01\xff")}, b'{"a":{"type":5,"data":"01ff"}}'),
         ({"a": msgpack.Timestamp(1, 5)}, b'{"a":1000000005}'),
         ({1: 2, None: 3}, b'{"1":2,"null":3}'),
+        ({"a": [float("nan"), float("inf"), 1e300]}, b'{"a":[null,null,1e+300]}'),
     ],
 )
 def test_a_record_is_one_line_of_json(record: dict[Any, Any], line: bytes) -> None:
@@ -57,3 +60,45 @@ def test_the_records_of_a_frame_are_given_in_order_without_what_is_none() -> Non
 def test_telemetry_has_no_records() -> None:
     raw = b"\x93\xa1t" + encode_value(encode_entry(1, b"\x80")) + b"\x81\xadfluent_signal\x01"
     assert list(records_of(frame_of(raw), Limits())) == []
+
+
+@given(st.lists(st.binary(max_size=6)))
+def test_lines_are_the_same_however_their_bytes_are_split(pieces: list[bytes]) -> None:
+    buffer = LineBuffer()
+    lines = [line for piece in pieces for line in buffer.receive(piece)]
+    assert b"\n".join([*lines, *buffer.finish()]) == b"".join(pieces).removesuffix(b"\n")
+    assert buffer.finish() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "record"),
+    [
+        (b'{"a": "\xc3\xa9"}\r', {"a": "é"}),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        (b'{"a": "\xff"}', {"a": "\udcff"}),
+        (b'{"a": "\\udcff"}', {"a": "\udcff"}),
+        (b'{"a": "\\ud83d\\ude00"}', {"a": "\U0001f600"}),
+        (b'{"\\ud83d": "x\\ud800y\xff"}', {"\ufffd": "x\ufffdy\udcff"}),
+        (b'{"a": 18446744073709551615}', {"a": 2**64 - 1}),
+    ],
+)
+def test_a_line_is_read_as_a_record(line: bytes, record: dict[str, Any]) -> None:
+    assert decode_record(from_line(line)) == record
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"[1]", "expected a JSON object, found list"),
+        (b"null", "expected a JSON object, found NoneType"),
+        (b'{"a": 18446744073709551616}', "a whole number of more than 64 bits"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "limit"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deep"),
+        (b'{"a": 1', "delimiter"),
+        (b"\xff", "Expecting value"),
+    ],
+    ids=["array", "null", "65 bits", "5000 digits", "deep", "cut off", "not text"],
+)
+def test_a_line_that_is_no_record_is_an_error_that_says_why(line: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        from_line(line)
