@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: demo run test lint format bench clean help
+SECONDS_OF_FUZZ ?= 60
+
+.PHONY: demo run test lint format bench fuzz clean help
 
 help:
 	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
@@ -14,6 +16,7 @@ help:
 	@echo "make test    the tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   CPU time per record, beside plain relays"
+	@echo "make fuzz    the protocol core against random bytes, for a minute"
 	@echo "make clean   remove .venv and caches"
 
 $(READY): pyproject.toml
@@ -53,5 +56,10 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m fluent_pipeline.bench
 
+fuzz: $(READY)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@mkdir -p .fuzz
+	$(BIN)/python tests/fuzz/fuzz_protocol.py .fuzz -max_total_time=$(SECONDS_OF_FUZZ) -max_len=4096
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -95,14 +95,23 @@ def records_of(frame: Frame, limits: Limits) -> Iterator[Event]:
 
 
 def _plain(value: Any) -> Any:
-    """The value in JSON's own types; ExtType is a tuple, which json would write as an array."""
+    """The value in JSON's own types; ExtType is a tuple, which json would write as an array.
+
+    Loops, not comprehensions, which cost a second frame of Python's stack for each level.
+    """
     match value:
         case dict():
-            return {_key(key): _plain(item) for key, item in value.items()}
+            members = {}
+            for key, item in value.items():
+                members[_key(key)] = _plain(item)
+            return members
         case msgpack.ExtType():
             return {"type": value.code, "data": value.data.hex()}
         case list():
-            return [_plain(item) for item in value]
+            items = []
+            for item in value:
+                items.append(_plain(item))
+            return items
         case bytes():
             return text_of(value)
         case msgpack.Timestamp():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from fluent_eql.event import Event, encode_value
+from fluent_eql.event import Event
 from fluent_pipeline.errors import RemoteProtocolError
-from fluent_pipeline.ndjson import records_of
+from fluent_pipeline.ndjson import LineBuffer, from_line, records_of
 from fluent_pipeline.protocol.frames import Frame, parse_frame
 from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.handshake import is_ping
@@ -52,25 +51,19 @@ def _ndjson_events(
         if not line.strip():
             continue
         try:
-            yield _event_of(line, tag)
-        except (ValueError, OverflowError, RecursionError) as error:
-            unreadable(f"line {number}", str(error) or type(error).__name__)
+            event = Event(tag, 0, from_line(line))
+        except ValueError as error:
+            unreadable(f"line {number}", str(error))
+        else:
+            yield event
 
 
 def _lines(first: bytes, stream: Readable) -> Iterator[bytes]:
-    rest = first
+    buffer = LineBuffer()
+    yield from buffer.receive(first)
     while data := stream.read(READ_SIZE):
-        *lines, rest = (rest + data).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
-
-
-def _event_of(line: bytes, tag: str) -> Event:
-    record = json.loads(line.decode("utf-8", "surrogateescape"))
-    if not isinstance(record, dict):
-        raise ValueError(f"expected a JSON object, found {type(record).__name__}")
-    return Event(tag, 0, encode_value(record))
+        yield from buffer.receive(data)
+    yield from buffer.finish()
 
 
 def _forward_events(first: bytes, stream: Readable, unreadable: Unreadable) -> Iterator[Event]:

@@ -181,3 +181,27 @@ async def test_a_damaged_state_is_told_and_the_relay_starts_all_the_same(
             await client.send(forward_frame([{"a": 1}], chunk="c").raw)
             await client.read_until(ack_of("c"))
     assert "eql.0: its saved state is not taken up" in caplog.text
+
+
+async def test_a_stop_reads_nothing_more_even_where_a_full_buffer_drains() -> None:
+    frames = [forward_frame([{"text": "x" * 20_000}], chunk=f"c{n}") for n in range(60)]
+    async with target() as behind:
+        behind.acks = False
+        text = configuration(
+            target_port=behind.port,
+            service={"mem_buf_limit": "100k", "grace": "2s"},
+            filters=[],
+            forward_output={"require_ack_response": True},
+        )
+        async with running_relay(text) as relay, client_of(relay) as client:
+            sending = asyncio.create_task(client.send(b"".join(frame.raw for frame in frames)))
+            await behind.received(6)
+            await asyncio.wait([sending], timeout=0.1)
+            stopping = asyncio.create_task(relay.stop())
+            await asyncio.sleep(0.05)
+            taken = len(behind.frames)
+            behind.acknowledge()
+            await stopping
+            sending.cancel()
+            assert relay.pending == 0
+        assert len(behind.frames) == taken

@@ -40,6 +40,11 @@ def test_a_key_of_several_values_is_written_as_its_text() -> None:
     assert json.loads(to_line({(1, 2): "x"})) == {"(1, 2)": "x"}
 
 
+def test_a_record_may_be_nested_about_as_deep_as_json_is_read() -> None:
+    line = b'{"a":' * 800 + b"[1]" + b"}" * 800 + b"\n"
+    assert to_line(decode_record(from_line(line))) == line
+
+
 def test_a_record_nested_too_deep_is_an_error() -> None:
     deep: dict[str, Any] = {}
     for _ in range(100_000):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def test_what_is_unreadable_is_told_with_its_place() -> None:
     assert (len(events), [place for place, _ in told]) == (1, [f"byte {len(frame)}"])
     events, told = read(frame + frame[:-1])
     assert (len(events), [place for place, _ in told]) == (1, ["the end"])
+
+
+def test_a_file_that_begins_with_a_newline_or_a_byte_order_mark_is_read_from_its_first_line() -> (
+    None
+):
+    events, told = read(b'\n{"a": 1}\nx\n')
+    assert (len(events), [place for place, _ in told]) == (1, ["line 3"])
+    events, told = read(b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n')
+    assert (len(events), told) == (2, [])
+
+
+def test_an_error_of_the_one_who_takes_the_events_is_not_taken_for_an_unreadable_line() -> None:
+    told: list[tuple[str, str]] = []
+    events = read_events(io.BytesIO(b'{"a": 1}\n'), "t", lambda *what: told.append(what))
+    assert isinstance(events, Generator)
+    next(events)
+    with pytest.raises(ValueError, match="theirs"):
+        events.throw(ValueError("theirs"))
+    assert told == []
 
 
 @given(st.binary(max_size=200))

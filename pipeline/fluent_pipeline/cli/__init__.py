@@ -7,6 +7,7 @@ itself is; 130 after Ctrl-C, and 141 where the reader of the output went away, a
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ COMMANDS = (run, replay, check, exec_filter, rules)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
+    _fill_standard_streams()
     options = parser().parse_args(arguments)
     try:
         code: int = options.execute(options)
@@ -34,6 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _fill_standard_streams() -> None:
+    """Open /dev/null where the parent closed a standard stream, so that no socket, pipe or file
+    gets its number; and let no character be one that the standard output cannot write.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            null = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - for the whole run
+            setattr(sys, name, null)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fluent_eql.errors import FluentEqlError
 from fluent_eql.filter import EqlFilter
 from fluent_eql.rules import Rule, load_rules
+from fluent_pipeline.app import Relay
 from fluent_pipeline.config import Config, load_config
 from fluent_pipeline.errors import FluentPipelineError
 
@@ -50,7 +53,16 @@ def _configuration(path: Path) -> str:
         if isinstance(made, EqlFilter):
             rules += len(made.rules)
             _warn(made.rules)
+    _make_the_rest(config)
     return ", ".join([*_counts(config), _counted(rules, "rule")])
+
+
+def _make_the_rest(config: Config) -> None:
+    """Make all but the filters, as ``run`` does, leaving no folder behind. Raises ConfigError."""
+    with TemporaryDirectory() as folder:
+        storage = None if config.service.storage_path is None else Path(folder)
+        service = replace(config.service, storage_path=storage)
+        Relay(replace(config, service=service, filters=()))
 
 
 def _counts(config: Config) -> list[str]:

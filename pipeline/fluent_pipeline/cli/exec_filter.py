@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import select
 import signal
@@ -14,12 +13,12 @@ from typing import Any, Protocol
 
 import msgpack
 
-from fluent_eql.api import Drop, Outcome, Replace
+from fluent_eql.api import Drop, Emission, Outcome, Replace
 from fluent_eql.event import Event, decode_record, encode_value, text_of
 from fluent_eql.filter import EqlFilter
 from fluent_pipeline.cli.common import add_rules_option, duration_option, eql_filter
 from fluent_pipeline.errors import FluentPipelineError
-from fluent_pipeline.ndjson import to_line
+from fluent_pipeline.ndjson import LineBuffer, from_line, to_line
 
 READ_SIZE = 65_536
 STDIN, STDOUT = 0, 1
@@ -80,7 +79,7 @@ class Codec(Protocol):
         """The records that are whole with this data: as they came, and as a map or None."""
 
     def encode(self, raw: bytes) -> bytes:
-        """A raw msgpack map in the codec's own form."""
+        """A raw msgpack map in the codec's own form. Raises ValueError where it has none."""
 
 
 class JsonLines:
@@ -89,12 +88,10 @@ class JsonLines:
     error: str | None = None
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._buffer = LineBuffer()
 
     def receive(self, data: bytes, *, last: bool = False) -> list[tuple[bytes, bytes | None]]:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if last and self._rest:
-            lines, self._rest = [*lines, self._rest], b""
+        lines = self._buffer.receive(data) + (self._buffer.finish() if last else [])
         return [(line + b"\n", self._map_of(line)) for line in lines if line.strip()]
 
     def encode(self, raw: bytes) -> bytes:
@@ -102,9 +99,8 @@ class JsonLines:
 
     def _map_of(self, line: bytes) -> bytes | None:
         try:
-            record = json.loads(line.decode("utf-8", "surrogateescape"))
-            return encode_value(record) if isinstance(record, dict) else None
-        except (ValueError, OverflowError, RecursionError):
+            return from_line(line)
+        except ValueError:
             return None
 
 
@@ -134,6 +130,8 @@ class MsgpackMaps:
             self.error = f"the input is no msgpack at byte {self._offset + start}"
         self._offset += start
         self._rest = buffer[start:]
+        if last and self._rest and self.error is None:
+            self.error = f"the input ends within the record at byte {self._offset}"
         return records
 
     def encode(self, raw: bytes) -> bytes:
@@ -174,7 +172,7 @@ class Session:
         events: list[Event] = []
         for original, raw in records:
             if raw is None:
-                print("fluent-eql: passed on untouched: not a JSON object", file=sys.stderr)
+                _warn("passed on untouched: not a JSON object")
                 output.append(original)
                 continue
             event = Event(self._tag_of(raw), wall_clock, raw)
@@ -191,16 +189,30 @@ class Session:
     def _results(self, outcome: Outcome) -> list[bytes]:
         output: list[bytes] = []
         for problem in outcome.problems:
-            print(f"fluent-eql: passed on untouched: {problem.reason}", file=sys.stderr)
+            _warn(f"passed on untouched: {problem.reason}")
         for event, verdict in outcome.decided:
             original = self._as_it_came.pop(event)
             if isinstance(verdict, Replace):
-                output += [self._codec.encode(raw) for raw in verdict.records]
+                output += self._encoded(verdict.records, original)
             elif not isinstance(verdict, Drop):
                 output.append(original)
         for emission in outcome.emitted:
-            output.append(self._codec.encode(self._tagged(emission.raw, emission.tag)))
+            output += self._emitted(emission)
         return output
+
+    def _encoded(self, records: Sequence[bytes], original: bytes) -> list[bytes]:
+        try:
+            return [self._codec.encode(raw) for raw in records]
+        except ValueError as error:
+            _warn(f"passed on without its alert: {error}")
+            return [original]
+
+    def _emitted(self, emission: Emission) -> list[bytes]:
+        try:
+            return [self._codec.encode(self._tagged(emission.raw, emission.tag))]
+        except ValueError as error:
+            _warn(f"a record for {emission.tag} cannot be written: {error}")
+            return []
 
     def _tag_of(self, raw: bytes) -> str:
         if self._tag_key is None:
@@ -239,3 +251,7 @@ def _write_all(data: bytes) -> None:
     written = 0
     while written < len(data):
         written += os.write(STDOUT, data[written:])
+
+
+def _warn(text: str) -> None:
+    print(f"fluent-eql: {text}", file=sys.stderr)

@@ -27,12 +27,14 @@ from fluent_pipeline.cli.common import (
     eql_filter,
     table,
 )
+from fluent_pipeline.errors import FluentPipelineError
 from fluent_pipeline.recordings import Readable, read_events
 
 BATCH = 1000
 SHOWN_UNREADABLE = 20
 PACED_WINDOW = 2 * 10**9
 ENDLESS = 1 << 62
+SLOWEST, FASTEST = 0.001, 1_000_000
 
 
 def add_to(commands: Any) -> None:
@@ -87,8 +89,8 @@ def _replay_file(name: str, replay: _Replay, report: _Report) -> int:
         with _opened(name) as stream:
             for event in read_events(stream, name, report.unreadable(name)):
                 replay.take(event)
-    except OSError as error:
-        print(f"fluent-eql: {name}: {error.strerror}", file=sys.stderr)
+    except FluentPipelineError as error:
+        print(f"fluent-eql: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -140,7 +142,7 @@ class _Replay:
         return [self._batch[hit] for hit in hits]
 
     def _pace(self, time_of_event: int) -> None:
-        if self._speed is None:
+        if self._speed is None or time_of_event <= 0:
             return
         if self._start is None:
             self._start = (time.monotonic(), time_of_event)
@@ -199,31 +201,48 @@ def _when(alert: dict[str, Any]) -> tuple[str, str]:
 
 @contextmanager
 def _opened(name: str) -> Iterator[Readable]:
-    """A recording as a stream of bytes; with a progress bar where a person watches."""
+    """A recording as a stream of bytes; with a progress bar where a person watches.
+
+    Raises FluentPipelineError where it cannot be opened, as its reading does where that fails.
+    """
     with ExitStack() as stack:
         is_stdin = name == "-"
-        opened = sys.stdin.buffer if is_stdin else stack.enter_context(open(name, "rb"))
+        with _told_of(name):
+            opened = sys.stdin.buffer if is_stdin else stack.enter_context(open(name, "rb"))
+            size = None if is_stdin else Path(name).stat().st_size
         file = cast(io.BufferedReader, opened)
-        size = None if is_stdin else Path(name).stat().st_size
         bar = tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False, disable=None)
-        yield _Watched(file, stack.enter_context(bar))
+        yield _Watched(name, file, stack.enter_context(bar))
+
+
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Errors of the input as FluentPipelineError: the output has OSErrors of its own."""
+    try:
+        yield
+    except OSError as error:
+        raise FluentPipelineError(f"{name}: {error.strerror}") from error
 
 
 class _Watched:
     """Tells a progress bar what is read; gives what there is, without waiting for more."""
 
-    def __init__(self, file: io.BufferedReader, bar: tqdm[NoReturn]) -> None:
+    def __init__(self, name: str, file: io.BufferedReader, bar: tqdm[NoReturn]) -> None:
+        self._name = name
         self._file = file
         self._bar = bar
 
     def read(self, size: int, /) -> bytes:
-        data = self._file.read1(size)
+        with _told_of(self._name):
+            data = self._file.read1(size)
         self._bar.update(len(data))
         return data
 
 
 def _factor(text: str) -> float:
     value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    if not SLOWEST <= value <= FASTEST:
+        raise argparse.ArgumentTypeError(
+            f"expected a number from {SLOWEST} to {FASTEST}, found {text!r}"
+        )
     return value

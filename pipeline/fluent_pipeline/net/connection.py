@@ -138,6 +138,10 @@ class ClientConnection(asyncio.Protocol):
         """Read on, unless there is another reason not to."""
         self._resume("budget")
 
+    def stop_reading(self) -> None:
+        """Read no more, whatever else would let it go on; acknowledgements still go out."""
+        self._pause("stopping")
+
     def close(self) -> None:
         """Close once what was written has gone out."""
         self._transport.close()

@@ -85,7 +85,7 @@ class ForwardListener:
         if self._sweep is not None:
             self._sweep.cancel()
         for connection in self.connections:
-            connection.pause()
+            connection.stop_reading()
 
     def close(self) -> None:
         """Close the clients' connections."""

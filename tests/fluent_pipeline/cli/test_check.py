@@ -14,6 +14,10 @@ severity = "low"
 risk_score = 1
 query = 'process where {condition}'
 """
+FORWARD = """pipeline:
+  outputs:
+    - {name: forward, host: 127.0.0.1, %s}
+"""
 
 
 def checked(capsys: pytest.CaptureFixture[str], *paths: Path) -> tuple[int, str, str]:
@@ -44,6 +48,39 @@ def test_a_wrong_configuration_is_told_with_line_and_column(
     code, out, err = checked(capsys, path)
     assert (code, out) == (1, "")
     assert err.startswith(f"{path}:4:13: port: expected a whole number")
+
+
+def test_what_run_would_refuse_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "relay.yaml"
+    path.write_text(FORWARD % "storage.type: filesystem")
+    code, out, err = checked(capsys, path)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"{path}:3:7: storage.type filesystem needs storage.path")
+
+
+def test_a_certificate_that_cannot_be_used_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.crt").write_text("no certificate")
+    path = tmp_path / "relay.yaml"
+    path.write_text(FORWARD % "tls: on, tls.ca_file: bad.crt")
+    code, _, err = checked(capsys, path)
+    assert code == 1
+    assert err.startswith(f"{path}:3:7: ")
+
+
+def test_a_check_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "relay.yaml"
+    storage = tmp_path / "storage"
+    path.write_text(
+        f"service: {{storage.path: {storage}}}\n" + FORWARD % "storage.type: filesystem"
+    )
+    code, out, _ = checked(capsys, path)
+    assert code == 0
+    assert "1 output" in out
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_wrong_query_is_told_with_its_line_in_the_file_and_a_caret(

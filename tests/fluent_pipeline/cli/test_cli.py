@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from fluent_eql.errors import FluentEqlError
 from fluent_pipeline import cli
-from support.programs import FLUENT_EQL, run_program
+from support.programs import FLUENT_EQL, WAIT, run_program
 
 
 def test_its_version_is_the_packages() -> None:
@@ -44,6 +47,37 @@ def test_an_error_is_one_line_and_an_exit_code(
     monkeypatch.setattr("fluent_pipeline.cli.rules.execute", fail)
     assert cli.main(["rules"]) == code
     assert capsys.readouterr().err.endswith(said)
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["replay -", "filter"])
+def test_a_standard_stream_that_is_closed_is_an_empty_one(command: str, closed: str) -> None:
+    script = f"'{FLUENT_EQL}' {command} {closed}"
+    done = subprocess.run(
+        ["bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, timeout=WAIT
+    )
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_output_that_is_full_is_an_error() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([FLUENT_EQL, "rules"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_name_that_the_output_cannot_write_is_written_escaped(tmp_path: Path) -> None:
+    rule = tmp_path / "ü\udcff.toml"
+    rule.write_text(
+        '[rule]\nname = "x"\nrule_id = "1"\nseverity = "low"\nrisk_score = 1\n'
+        "query = 'any where true'\n"
+    )
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
+    done = run_program("check", rule, env=ascii_only)
+    assert done.returncode == 0
+    assert b"\\xfc\\udcff.toml: ok" in done.stdout
 
 
 def test_every_command_has_a_line_of_help() -> None:

@@ -104,6 +104,91 @@ def test_the_time_of_arrival_stands_for_a_time_that_the_record_lacks() -> None:
     assert enriched["eql"]["alerts"][0]["sequence"]["span_ns"] == SECOND
 
 
+def nested(record: dict[str, Any], depth: int) -> bytes:
+    return (
+        line(record).rstrip()[:-1]
+        + b', "n": '
+        + b'{"n":' * depth
+        + b"1"
+        + b"}" * (depth + 1)
+        + b"\n"
+    )
+
+
+@pytest.mark.parametrize("depth", [400, 800])
+def test_a_deeply_nested_record_is_enriched(depth: int) -> None:
+    run = session(JsonLines(), window=0)
+    run.take(line(NETWORK), 0, 0)
+    assert b"eql-alert" in run.take(nested(FILE, depth), 0, 0)
+
+
+def test_a_record_nested_too_deep_to_be_read_passes_through() -> None:
+    run = session(JsonLines(), window=0)
+    assert run.take(nested(FILE, 5000) + line(OTHER), 0, 0) == nested(FILE, 5000) + line(OTHER)
+
+
+class Unwritable(JsonLines):
+    """Reads JSON and can write nothing of its own."""
+
+    def encode(self, raw: bytes) -> bytes:
+        raise ValueError("nested too deep for JSON")
+
+
+def test_a_record_that_cannot_be_written_enriched_comes_out_as_it_came_and_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = session(Unwritable(), window=0)
+    run.take(line(NETWORK), 0, 0)
+    assert run.take(line(FILE) + line(OTHER), 0, 0).splitlines() == [
+        line(OTHER).rstrip(),
+        line(FILE).rstrip(),
+    ]
+    assert "without its alert: nested too deep for JSON" in capsys.readouterr().err
+
+
+def test_a_late_alert_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    run = session(Unwritable(), window=0)
+    run.take(line(FILE), 0, 0)
+    assert run.take(line(NETWORK), 0, 0) == line(NETWORK)
+    told = f"a record for {ALERT_TAG} cannot be written: nested too deep for JSON"
+    assert told in capsys.readouterr().err
+
+
+def test_records_with_the_same_bytes_are_two_records() -> None:
+    run = session(JsonLines())
+    assert run.take(line(FILE) * 2, 0, 0) == b""
+    assert run.finish(0, 0) == line(FILE) * 2
+
+
+def test_half_of_a_character_hides_no_record() -> None:
+    run = session(JsonLines(), window=0)
+    run.take(line(NETWORK), 0, 0)
+    cut = {**FILE, "message": "\ud83d"}
+    enriched = json.loads(run.take(line(cut), 0, 0))
+    assert enriched["message"] == "\ufffd"
+    assert enriched["tags"][0] == "eql-alert"
+
+
+def test_half_of_a_character_in_a_record_of_no_interest_is_left_as_it_came() -> None:
+    odd = b'{"a": "\\ud83d", "b": "\xff", "c": NaN}\r\n'
+    assert session(JsonLines()).take(odd, 0, 0) == odd
+
+
+def test_msgpack_values_that_are_no_maps_pass_through(capsys: pytest.CaptureFixture[str]) -> None:
+    run = session(MsgpackMaps(), tag_key="tag")
+    assert run.take(b"\x05\xc0\x81\xa1a\x01", 0, 0) == b"\x05\xc0\x81\xa1a\x01"
+    assert capsys.readouterr().err.count("passed on untouched") == 2
+
+
+def test_a_msgpack_record_without_its_end_is_an_error_that_says_where() -> None:
+    codec = MsgpackMaps()
+    run = session(codec)
+    assert run.take(b"\x80\x81\xa1a", 0, 0) == b"\x80"
+    assert codec.error is None
+    assert run.finish(0, 0) == b""
+    assert codec.error == "the input ends within the record at byte 1"
+
+
 def test_as_a_program_it_lets_go_of_a_held_record_without_more_input() -> None:
     with running_program("filter", "--reorder-window", "100ms") as child:
         assert child.stdin is not None

@@ -216,7 +216,21 @@ def test_the_speed_is_a_multiple_of_how_fast_the_events_happened(
     assert max(slept) == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize("speed", ["0", "-1", "fast"])
+def test_a_record_without_a_time_does_not_set_the_pace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    scene = Scene()
+    untimed = scene.network(0, pid=9)
+    del untimed["@timestamp"]
+    path = written(tmp_path, untimed, scene.network(0), scene.file(SECOND))
+    assert len(replayed(capsys, "--speed", "1", path)) == 1
+    assert max(slept) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan", "inf", "1e-300"])
 def test_a_speed_that_is_none_is_refused(speed: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["replay", "--speed", speed, str(EVENTS)])
@@ -249,11 +263,22 @@ def test_a_rule_that_is_wrong_is_told_and_nothing_is_read(
     assert err.startswith(f"fluent-eql: {rule}:1:")
 
 
-def test_a_reader_that_goes_away_is_no_trouble() -> None:
-    command = f"'{FLUENT_EQL}' replay --json '{EVENTS}' | head -n 1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert len(done.stdout.splitlines()) == 1
+@pytest.mark.parametrize("options", ["", "--reorder-window 2s"])
+def test_a_reader_that_goes_away_is_no_trouble(options: str) -> None:
+    command = f"'{FLUENT_EQL}' replay --json {options} '{EVENTS}' | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 141
+    assert "roken pipe" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_is_full_is_not_taken_for_an_unreadable_input() -> None:
+    command = [FLUENT_EQL, "replay", "--json", "--reorder-window", "2s", EVENTS]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert EVENTS.name.encode() not in done.stderr
 
 
 def test_a_progress_bar_is_drawn_on_a_terminal_only() -> None:
