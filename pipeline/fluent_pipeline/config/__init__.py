@@ -7,21 +7,19 @@ lists their keys. Everything wrong is a ConfigError with file, line and column.
 
 from __future__ import annotations
 
+from fluent_pipeline.config.forward import ForwardInputConfig, ForwardOutputConfig, TargetNode
 from fluent_pipeline.config.loader import load_config, parse_config
+from fluent_pipeline.config.parsers import User
 from fluent_pipeline.config.schema import (
     Config,
     FileOutputConfig,
     FilterConfig,
-    ForwardInputConfig,
-    ForwardOutputConfig,
     InputConfig,
     OutputConfig,
     OutputOptions,
     Position,
     ServiceConfig,
     StdoutOutputConfig,
-    TargetNode,
-    User,
 )
 from fluent_pipeline.config.tags import TagMatch
 

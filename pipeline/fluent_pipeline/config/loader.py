@@ -16,6 +16,7 @@ from fluent_eql.errors import FilterError
 from fluent_eql.options import options_of
 from fluent_eql.registry import FilterRegistry, installed
 from fluent_pipeline.config.document import compose
+from fluent_pipeline.config.forward import ForwardOutputConfig, TargetNode
 from fluent_pipeline.config.reader import Entry, Reader, suggestion
 from fluent_pipeline.config.schema import (
     INPUTS,
@@ -23,7 +24,6 @@ from fluent_pipeline.config.schema import (
     Config,
     FilterConfig,
     FilterKeys,
-    ForwardOutputConfig,
     InputConfig,
     InputKeys,
     OutputConfig,
@@ -31,7 +31,6 @@ from fluent_pipeline.config.schema import (
     OutputOptions,
     Position,
     ServiceConfig,
-    TargetNode,
     default_output,
 )
 from fluent_pipeline.config.tags import EVERY_TAG, TagMatch

@@ -12,7 +12,7 @@ import yaml
 
 from fluent_eql.options import Option, new_path, options_of, path
 from fluent_pipeline.config.document import error_at, expand, has_plain_tag, is_null, kind
-from fluent_pipeline.config.schema import User, user
+from fluent_pipeline.config.parsers import User, user
 from fluent_pipeline.errors import ConfigError
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ import yaml
 
 from fluent_eql.options import options_of
 from fluent_pipeline.config.document import compose, error_at
+from fluent_pipeline.config.forward import ForwardOutputConfig, NodeKeys, TargetNode
 from fluent_pipeline.config.reader import Reader
-from fluent_pipeline.config.schema import ForwardOutputConfig, NodeKeys, TargetNode
 from fluent_pipeline.errors import ConfigError
 
 TEXT_TAG = "tag:yaml.org,2002:str"

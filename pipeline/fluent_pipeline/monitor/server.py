@@ -47,7 +47,7 @@ class MonitorServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, self._listen, self._port).start()
         host, port = self._runner.addresses[0][:2]
-        self.address = f"http://{host}:{port}"
+        self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         log.info("monitor: serving on %s", self.address)
 
     async def stop(self) -> None:

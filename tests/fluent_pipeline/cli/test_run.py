@@ -84,6 +84,17 @@ def test_a_port_in_use_is_told_with_its_number(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_a_monitors_port_in_use_is_told_with_its_number(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        service = f"service: {{http_server: on, http_listen: 127.0.0.1, http_port: {port}}}\n"
+        config = written(tmp_path, service + QUIET % 0)
+        done = run_program("run", "--config", config, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"{port}".encode() in done.stderr.splitlines()[-1]
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = run_program("run", "--config", tmp_path / "none.yaml")
     assert done.returncode == 1

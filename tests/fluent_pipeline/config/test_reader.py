@@ -9,8 +9,8 @@ import yaml
 
 from fluent_eql.options import duration, integer, new_path, option, options_of, path, text
 from fluent_pipeline.config.document import compose
+from fluent_pipeline.config.parsers import User, user
 from fluent_pipeline.config.reader import Reader, suggestion
-from fluent_pipeline.config.schema import User, user
 from fluent_pipeline.errors import ConfigError
 
 

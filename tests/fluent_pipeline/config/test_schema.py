@@ -10,23 +10,20 @@ from fluent_eql.filter import EqlFilter
 from fluent_eql.options import options_of
 from fluent_eql.registry import RESERVED_KEYS, FilterRegistry
 from fluent_eql.shim import PythonFilter, PythonOptions
+from fluent_pipeline.config.forward import ForwardInputConfig, ForwardOutputConfig
+from fluent_pipeline.config.parsers import User, permissions, user
 from fluent_pipeline.config.schema import (
     INPUTS,
     OUTPUTS,
     FileOutputConfig,
     FilterConfig,
     FilterKeys,
-    ForwardInputConfig,
-    ForwardOutputConfig,
     InputKeys,
     OutputKeys,
     Position,
     ServiceConfig,
     StdoutOutputConfig,
-    User,
     default_output,
-    permissions,
-    user,
 )
 from fluent_pipeline.config.tags import EVERY_TAG
 from fluent_pipeline.errors import ConfigError

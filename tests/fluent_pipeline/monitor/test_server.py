@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,9 +12,9 @@ from fluent_pipeline.monitor.server import MonitorServer
 
 
 @asynccontextmanager
-async def serving(troubles: list[str]) -> AsyncIterator[MonitorServer]:
+async def serving(troubles: list[str], listen: str = "127.0.0.1") -> AsyncIterator[MonitorServer]:
     server = MonitorServer(
-        "127.0.0.1",
+        listen,
         0,
         troubles=lambda: troubles,
         sample=lambda: [Metric("fluent_eql_x", "X", "gauge", 3)],
@@ -56,6 +57,28 @@ async def test_other_paths_are_not_found_and_nothing_can_be_written() -> None:
             assert answer.status == 404
         async with http.post(server.address + "/api/v1/health") as answer:
             assert answer.status == 405
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+async def test_its_address_is_one_that_can_be_asked_on_ipv6_too() -> None:
+    async with serving([], "::1") as server, aiohttp.ClientSession() as http:
+        assert server.address.startswith("http://[::1]:")
+        async with http.get(server.address + "/metrics") as answer:
+            assert answer.status == 200
+
+
+async def test_a_probe_may_ask_with_head() -> None:
+    async with serving(["full"]) as server, aiohttp.ClientSession() as http:
+        async with http.head(server.address + "/api/v1/health") as answer:
+            assert answer.status == 503
 
 
 async def test_a_port_in_use_is_an_error_when_it_starts() -> None:
