@@ -18,12 +18,17 @@ WAIT = 20
 
 
 class Target:
-    """Keeps the frames it receives, and acknowledges them while ``acks`` is true."""
+    """Keeps the frames it receives, and acknowledges them while ``acks`` is true.
+
+    It reads only while ``reading`` is set.
+    """
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.acks = True
         self.port = 0
+        self.reading = asyncio.Event()
+        self.reading.set()
         self._changed = asyncio.Condition()
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
@@ -79,7 +84,7 @@ class Target:
         self._writers.append(writer)
         framer = Framer(Limits())
         try:
-            while data := await reader.read(65_536):
+            while (await self.reading.wait()) and (data := await reader.read(65_536)):
                 framer.receive_data(data)
                 while isinstance(message := framer.next_message(), Message):
                     await self._take(message, writer)

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from fluent_pipeline.cli import main
+from fluent_pipeline.cli.replay import BATCH
 from support.events import SECOND, Scene
 from support.programs import FLUENT_EQL, run_program
 
 TESTS = Path(__file__).parent.parent.parent
 EVENTS = TESTS / "samples" / "events.ndjson"
 EXPECTED = TESTS / "samples" / "expected_alerts.ndjson"
+MORE_THAN_A_BATCH = 1 + BATCH // 928
+"""How often the events must be read for alerts to be printed while there is more to read."""
 TWO_INPUTS = TESTS / "captures" / "fb_two_inputs.bin"
 
 
@@ -265,7 +268,8 @@ def test_a_rule_that_is_wrong_is_told_and_nothing_is_read(
 
 @pytest.mark.parametrize("options", ["", "--reorder-window 2s"])
 def test_a_reader_that_goes_away_is_no_trouble(options: str) -> None:
-    command = f"'{FLUENT_EQL}' replay --json {options} '{EVENTS}' | true; exit ${{PIPESTATUS[0]}}"
+    files = f"'{EVENTS}' " * MORE_THAN_A_BATCH
+    command = f"'{FLUENT_EQL}' replay --json {options} {files} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 141
     assert "roken pipe" not in done.stderr
@@ -273,7 +277,8 @@ def test_a_reader_that_goes_away_is_no_trouble(options: str) -> None:
 
 
 def test_an_output_that_is_full_is_not_taken_for_an_unreadable_input() -> None:
-    command = [FLUENT_EQL, "replay", "--json", "--reorder-window", "2s", EVENTS]
+    files = [EVENTS] * MORE_THAN_A_BATCH
+    command = [FLUENT_EQL, "replay", "--json", "--reorder-window", "2s", *files]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
