@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import yaml
 
 from fluent_pipeline.errors import ConfigError
 
-VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+VARIABLE = re.compile(r"\$\{(file:[^}]+|[A-Za-z_][A-Za-z0-9_]*)\}")
+FILE = "file:"
+"""Before the path of a file whose text is meant, such as ``${file:/run/secrets/key}``."""
+
 PLACEHOLDERS = frozenset({"tag"})
 """Names that options use for texts of their own, as in ``alert_tag: alerts.${tag}``."""
 
@@ -62,15 +66,18 @@ def kind(node: yaml.Node) -> str:
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Put the values of variables in the place of ``${NAME}``.
+    """Put the values of variables in the place of ``${NAME}``, and texts of files likewise.
 
     Text in braces that is no name of a variable, such as ``${rule.slug}``, stays as it is, and
-    so do the names in ``PLACEHOLDERS``. Raises ValueError for a variable that is not set.
+    so do the names in ``PLACEHOLDERS``. Raises ValueError for a variable that is not set and for
+    a file that cannot be read; white space at the end of a file's text is not part of it.
     """
 
     def value(found: re.Match[str]) -> str:
         if found[1] in PLACEHOLDERS:
             return found[0]
+        if found[1].startswith(FILE):
+            return _text_of(Path(found[1].removeprefix(FILE)))
         try:
             return variables[found[1]]
         except KeyError:
@@ -79,6 +86,13 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
             ) from None
 
     return VARIABLE.sub(value, text)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").rstrip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the file {path} cannot be read: {error}") from error
 
 
 def error_at(node: yaml.Node, message: str, source: str) -> ConfigError:

@@ -52,7 +52,7 @@ def test_an_error_is_one_line_and_an_exit_code(
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("command", ["replay -", "filter"])
 def test_a_standard_stream_that_is_closed_is_an_empty_one(command: str, closed: str) -> None:
-    script = f"'{FLUENT_EQL}' {command} {closed}"
+    script = f"exec '{FLUENT_EQL}' {command} {closed}"
     done = subprocess.run(
         ["bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, timeout=WAIT
     )

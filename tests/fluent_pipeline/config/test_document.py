@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given
@@ -120,3 +122,14 @@ def test_text_without_a_dollar_is_never_changed(text: str) -> None:
 def test_an_error_has_the_place_of_its_node() -> None:
     error = error_at(value_of("value"), "is wrong", "test.yaml")
     assert str(error) == "test.yaml:1:6: is wrong"
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("s3cret\n")
+    assert expand(f"<${{file:{secret}}}>", {}) == "<s3cret>"
+
+
+def test_a_secrets_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the file .*none cannot be read: .*No such file"):
+        expand(f"${{file:{tmp_path}/none}}", {})
