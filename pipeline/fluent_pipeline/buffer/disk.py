@@ -46,8 +46,9 @@ class Stored:
 class DiskBuffer:
     """Frames in ``folder``, at most about ``limit`` bytes of them.
 
-    Opening it reads what an earlier process left. A torn tail is cut off, what is damaged is
-    moved into ``folder/damaged``, and both are logged. Every method may raise OSError.
+    :meth:`recover` opens it and reads what an earlier process left. A torn tail is cut off, what
+    is damaged is moved into ``folder/damaged``, and both are logged. Every method may raise
+    OSError.
     """
 
     def __init__(self, folder: Path, limit: int, segment_size: int = SEGMENT_SIZE) -> None:
@@ -60,7 +61,6 @@ class DiskBuffer:
         self._lock: int | None = None
         self.size = 0
         self.damaged = 0
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
     def is_full(self) -> bool:
@@ -73,6 +73,7 @@ class DiskBuffer:
         To be called once, before all else. Raises BlockingIOError where another process has the
         folder.
         """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = os.open(self._folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for path in sorted(self._folder.glob("*.segment")):

@@ -21,21 +21,28 @@ COMMANDS = (run, replay, check, exec_filter, rules)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+    """Run one command; its exit code. Raises SystemExit where argparse ends the program."""
     _fill_standard_streams()
-    options = parser().parse_args(arguments)
     try:
-        code: int = options.execute(options)
-        sys.stdout.flush()
+        try:
+            options = parser().parse_args(arguments)
+            code: int = options.execute(options)
+        finally:
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 141
     except (FluentEqlError, FluentPipelineError, OSError) as error:
         print(f"fluent-eql: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _give_up_stdout() -> None:
+    """Let what could not be written go nowhere, else Python tries again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fill_standard_streams() -> None:

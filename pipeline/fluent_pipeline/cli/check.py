@@ -6,7 +6,6 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from fluent_eql.errors import FluentEqlError
@@ -58,11 +57,8 @@ def _configuration(path: Path) -> str:
 
 
 def _make_the_rest(config: Config) -> None:
-    """Make all but the filters, as ``run`` does, leaving no folder behind. Raises ConfigError."""
-    with TemporaryDirectory() as folder:
-        storage = None if config.service.storage_path is None else Path(folder)
-        service = replace(config.service, storage_path=storage)
-        Relay(replace(config, service=service, filters=()))
+    """Make all but the filters, as ``run`` does. Raises ConfigError."""
+    Relay(replace(config, filters=()))
 
 
 def _counts(config: Config) -> list[str]:
