@@ -8,7 +8,7 @@ JOBS ?= 2
 
 SECONDS_OF_FUZZ ?= 60
 
-.PHONY: demo run test lint format bench fuzz clean help
+.PHONY: demo run test lint format bench fuzz faults clean help
 
 help:
 	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    the tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   CPU time per record, beside plain relays"
+	@echo "make faults  200,000 records while relay and target are killed ten times"
 	@echo "make fuzz    the protocol core against random bytes, for a minute"
 	@echo "make clean   remove .venv and caches"
 
@@ -60,6 +61,9 @@ fuzz: $(READY)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@mkdir -p .fuzz
 	$(BIN)/python tests/fuzz/fuzz_protocol.py .fuzz -max_total_time=$(SECONDS_OF_FUZZ) -max_len=4096
+
+faults: $(READY)
+	FAULT_CHUNKS=10000 $(BIN)/pytest -q tests/end_to_end/test_kills.py
 
 clean:
 	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

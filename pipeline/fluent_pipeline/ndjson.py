@@ -6,7 +6,7 @@ import json
 import math
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgpack
@@ -55,6 +55,8 @@ def from_line(line: bytes) -> bytes:
         if not isinstance(record, dict):
             raise ValueError(f"expected a JSON object, found {type(record).__name__}")
         return _encoded(record)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON at column {error.colno}: {error.msg}") from error
     except OverflowError as error:
         raise ValueError("a whole number of more than 64 bits") from error
     except RecursionError as error:
@@ -83,15 +85,23 @@ def to_line(record: dict[Any, Any]) -> bytes:
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def records_of(frame: Frame, limits: Limits) -> Iterator[Event]:
-    """The records of a frame of logs, in their order; what is no record is passed over."""
+def records_of(
+    frame: Frame, limits: Limits, unreadable: Callable[[str], None] = lambda reason: None
+) -> Iterator[Event]:
+    """The records of a frame of logs, in their order; group markers are passed over.
+
+    ``unreadable`` is told of each entry that is none. Raises RemoteProtocolError where a
+    compressed body is corrupt or over ``limits``.
+    """
     if frame.signal:
         return
     payload = frame.payload(limits)
-    for entry in walk(payload, frame.mode):
+    for number, entry in enumerate(walk(payload, frame.mode), start=1):
         if entry.kind is EntryKind.EVENT:
             raw = bytes(payload[entry.record_start : entry.record_end])
             yield Event(frame.tag, entry.time, raw)
+        elif entry.kind is EntryKind.BAD:
+            unreadable(f"entry {number}: {entry.reason}")
 
 
 def _plain(value: Any) -> Any:

@@ -9,13 +9,13 @@ from fluent_eql.event import Event
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.ndjson import LineBuffer, from_line, records_of
 from fluent_pipeline.protocol.frames import Frame, parse_frame
-from fluent_pipeline.protocol.framing import Framer, Message
+from fluent_pipeline.protocol.framing import FIXARRAYS, NIL, WIDE_ARRAYS, Framer, Message
 from fluent_pipeline.protocol.handshake import is_ping
 from fluent_pipeline.protocol.limits import Limits
 
 READ_SIZE = 1 << 20
-LOWEST_ARRAY, HIGHEST_ARRAY = 0x90, 0x9F
-WIDE_ARRAYS = (0xDC, 0xDD)
+FORWARD_OPENERS = (NIL, *FIXARRAYS, *WIDE_ARRAYS)
+GZIP_OPENER = 0x1F
 
 
 class Readable(Protocol):
@@ -32,13 +32,15 @@ Unreadable = Callable[[str, str], None]
 def read_events(stream: Readable, tag: str, unreadable: Unreadable) -> Iterator[Event]:
     """The events of a recording, in its order.
 
-    A stream that begins with a msgpack array is a forward connection's, as its server received
-    it, a handshake included; any other is NDJSON. ``tag`` is given to the records of NDJSON,
-    whose own time is 0. A line that is no JSON object is reported and passed over; a forward
-    stream ends at its first malformed message, which is reported.
+    A stream that begins with a msgpack array or nil is a forward connection's, as its server
+    received it, a handshake included; any other is NDJSON. ``tag`` is given to the records of
+    NDJSON, whose own time is 0. Lines, messages and entries that cannot be read are reported and
+    passed over; a forward stream ends where the next message cannot be found.
     """
     first = stream.read(1)
-    if first and (LOWEST_ARRAY <= first[0] <= HIGHEST_ARRAY or first[0] in WIDE_ARRAYS):
+    if first and first[0] == GZIP_OPENER:
+        unreadable("byte 0", "compressed; unpack it first, as with zcat")
+    elif first and first[0] in FORWARD_OPENERS:
         yield from _forward_events(first, stream, unreadable)
     else:
         yield from _ndjson_events(first, stream, tag, unreadable)
@@ -69,17 +71,27 @@ def _lines(first: bytes, stream: Readable) -> Iterator[bytes]:
 def _forward_events(first: bytes, stream: Readable, unreadable: Unreadable) -> Iterator[Event]:
     limits = Limits()
     framer = Framer(limits)
-    framer.receive_data(first)
+    data = first
     try:
-        while data := stream.read(READ_SIZE):
+        while data:
             framer.receive_data(data)
             while isinstance(message := framer.next_message(), Message):
-                if not is_ping(message):
-                    frame = parse_frame(message)
-                    if isinstance(frame, Frame):
-                        yield from records_of(frame, limits)
+                yield from _message_events(message, limits, unreadable)
+            data = stream.read(READ_SIZE)
     except RemoteProtocolError as error:
         unreadable(f"byte {error.offset}", error.message)
     else:
         if framer.buffered:
             unreadable("the end", f"the last message lacks its end, after {framer.buffered} bytes")
+
+
+def _message_events(message: Message, limits: Limits, unreadable: Unreadable) -> Iterator[Event]:
+    place = f"byte {message.offset}"
+    if is_ping(message):
+        return
+    try:
+        frame = parse_frame(message)
+        if isinstance(frame, Frame):
+            yield from records_of(frame, limits, lambda reason: unreadable(place, reason))
+    except RemoteProtocolError as error:
+        unreadable(place, error.message)

@@ -55,7 +55,10 @@ def test_a_record_nested_too_deep_is_an_error() -> None:
 
 def test_the_records_of_a_frame_are_given_in_order_without_what_is_none() -> None:
     entries = [encode_entry(1, b"\x81\xa1a\x01"), b"\x05", encode_entry(2, b"\x81\xa1a\x02")]
-    events = list(records_of(frame_of(encode_forward("t", entries, {})), Limits()))
+    told: list[str] = []
+    frame = frame_of(encode_forward("t", entries, {}))
+    events = list(records_of(frame, Limits(), told.append))
+    assert told == ["entry 2: expected [time, record]"]
     assert [(event.tag, event.time, event.record) for event in events] == [
         ("t", 1, {"a": 1}),
         ("t", 2, {"a": 2}),
@@ -99,8 +102,8 @@ def test_a_line_is_read_as_a_record(line: bytes, record: dict[str, Any]) -> None
         (b'{"a": 18446744073709551616}', "a whole number of more than 64 bits"),
         (b'{"a": ' + b"9" * 5000 + b"}", "limit"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deep"),
-        (b'{"a": 1', "delimiter"),
-        (b"\xff", "Expecting value"),
+        (b'{"a": 1', "^not JSON at column 8: Expecting ',' delimiter$"),
+        (b"\xff", "^not JSON at column 1: Expecting value$"),
     ],
     ids=["array", "null", "65 bits", "5000 digits", "deep", "cut off", "not text"],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Generator
 from pathlib import Path
@@ -52,10 +53,40 @@ def test_telemetry_in_a_recording_is_passed_over() -> None:
 def test_what_is_unreadable_is_told_with_its_place() -> None:
     assert [place for place, _ in read(b'x\n{"a": 1}\n[]\n')[1]] == ["line 1", "line 3"]
     frame = forward_frame([{"a": 1}]).raw
-    events, told = read(frame + b"\x92\xa1t\xc1")
+    events, told = read(frame + b"\x92\xa1t\xc1" + frame)
     assert (len(events), [place for place, _ in told]) == (1, [f"byte {len(frame)}"])
     events, told = read(frame + frame[:-1])
     assert (len(events), [place for place, _ in told]) == (1, ["the end"])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"\x92\x01\x90",
+        b"\x93\xa1t\xc4\x03\x1f\x8b\x08\x81\xaacompressed\xa4gzip",
+        b"\x92\xa1t\x91\x05",
+        b"\x92\xa1t\xc4\x03\x92\x01\x81",
+    ],
+    ids=["no tag", "corrupt body", "no entry", "cut entry"],
+)
+def test_a_whole_message_that_cannot_be_read_is_passed_over(bad: bytes) -> None:
+    frame = forward_frame([{"a": 1}]).raw
+    events, told = read(frame + bad + frame)
+    assert len(events) == 2
+    assert [place for place, _ in told] == [f"byte {len(frame)}"]
+
+
+def test_a_forward_stream_may_begin_with_a_heartbeat_and_hold_no_more() -> None:
+    events, told = read(b"\xc0\xc0" + forward_frame([{"a": 1}]).raw)
+    assert (len(events), told) == (1, [])
+    assert read(b"\xc0") == ([], [])
+
+
+def test_a_compressed_file_is_told_once() -> None:
+    events, told = read(gzip.compress(b'{"a": 1}\n' * 100))
+    assert events == []
+    ((place, reason),) = told
+    assert (place, "zcat" in reason) == ("byte 0", True)
 
 
 def test_a_file_that_begins_with_a_newline_or_a_byte_order_mark_is_read_from_its_first_line() -> (

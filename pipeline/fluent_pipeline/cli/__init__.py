@@ -24,25 +24,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Raises SystemExit where argparse ends the program."""
     _fill_standard_streams()
     try:
-        try:
-            options = parser().parse_args(arguments)
-            code: int = options.execute(options)
-        finally:
-            sys.stdout.flush()
+        options = _parsed(arguments)
+        code: int = options.execute(options)
+        sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _give_up_stdout()
         return 141
     except (FluentEqlError, FluentPipelineError, OSError) as error:
         print(f"fluent-eql: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    finally:
+        _settle_stdout()
 
 
-def _give_up_stdout() -> None:
-    """Let what could not be written go nowhere, else Python tries again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return parser().parse_args(arguments)
+    finally:
+        sys.stdout.flush()
+
+
+def _settle_stdout() -> None:
+    """Let what cannot be written go nowhere, else Python fails once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fill_standard_streams() -> None:

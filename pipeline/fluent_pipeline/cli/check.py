@@ -12,6 +12,7 @@ from fluent_eql.errors import FluentEqlError
 from fluent_eql.filter import EqlFilter
 from fluent_eql.rules import Rule, load_rules
 from fluent_pipeline.app import Relay
+from fluent_pipeline.cli.common import counted
 from fluent_pipeline.config import Config, load_config
 from fluent_pipeline.errors import FluentPipelineError
 
@@ -53,7 +54,7 @@ def _configuration(path: Path) -> str:
             rules += len(made.rules)
             _warn(made.rules)
     _make_the_rest(config)
-    return ", ".join([*_counts(config), _counted(rules, "rule")])
+    return ", ".join([*_counts(config), counted(rules, "rule")])
 
 
 def _make_the_rest(config: Config) -> None:
@@ -63,21 +64,17 @@ def _make_the_rest(config: Config) -> None:
 
 def _counts(config: Config) -> list[str]:
     parts = ("input", config.inputs), ("filter", config.filters), ("output", config.outputs)
-    return [_counted(len(items), name) for name, items in parts]
+    return [counted(len(items), name) for name, items in parts]
 
 
 def _rules(path: Path) -> str:
     found = load_rules([path])
     _warn(found.rules)
     skipped = f", {len(found.skipped)} skipped" if found.skipped else ""
-    return _counted(len(found.rules), "rule") + skipped
+    return counted(len(found.rules), "rule") + skipped
 
 
 def _warn(rules: list[Rule] | tuple[Rule, ...]) -> None:
     for rule in rules:
         for warning in rule.query.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"

@@ -72,6 +72,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def counted(number: int, name: str) -> str:
+    """A number and what it counts: ``1 rule``, ``2 rules``."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
 def printable(text: str) -> str:
     """Text without what could move a terminal's cursor or change its colours."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)

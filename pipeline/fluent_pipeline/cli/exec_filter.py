@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgpack
 
-from fluent_eql.api import Drop, Emission, Outcome, Replace
+from fluent_eql.api import KEEP, Drop, Emission, Outcome, Replace, Verdict
 from fluent_eql.event import Event, decode_record, encode_value, text_of
 from fluent_eql.filter import EqlFilter
 from fluent_pipeline.cli.common import add_rules_option, duration_option, eql_filter
@@ -21,6 +21,8 @@ from fluent_pipeline.errors import FluentPipelineError
 from fluent_pipeline.ndjson import LineBuffer, from_line, to_line
 
 READ_SIZE = 65_536
+LARGEST_PIPE = 1 << 20
+"""What a pipe holds at most, where nobody raised the kernel's own limit."""
 STDIN, STDOUT = 0, 1
 
 
@@ -168,37 +170,45 @@ class Session:
     def _admit(
         self, records: Sequence[tuple[bytes, bytes | None]], now: int, wall_clock: int
     ) -> list[bytes]:
+        """New records; those that are not held come out in their order."""
+        events = [self._event_of(original, raw, wall_clock) for original, raw in records]
+        outcome = self._detector.process([event for event in events if event], now)
+        verdicts = dict(outcome.decided)
+        held = set(outcome.held)
         output: list[bytes] = []
-        events: list[Event] = []
-        for original, raw in records:
-            if raw is None:
-                _warn("passed on untouched: not a JSON object")
+        for (original, _), event in zip(records, events, strict=True):
+            if event is None:
                 output.append(original)
-                continue
-            event = Event(self._tag_of(raw), wall_clock, raw)
-            self._as_it_came[event] = original
-            events.append(event)
-        return output + self._process(events, now) if events else output
+            elif event not in held:
+                output += self._decided(event, verdicts.pop(event, KEEP))
+        outcome.decided = list(verdicts.items())
+        return output + self._results(outcome)
 
-    def _process(self, events: Sequence[Event], now: int) -> list[bytes]:
-        outcome = self._detector.process(events, now)
-        spoken_for = {event for event, _ in outcome.decided}.union(outcome.held)
-        kept = [self._as_it_came.pop(event) for event in events if event not in spoken_for]
-        return kept + self._results(outcome)
+    def _event_of(self, original: bytes, raw: bytes | None, wall_clock: int) -> Event | None:
+        if raw is None:
+            _warn("passed on untouched: not a JSON object")
+            return None
+        event = Event(self._tag_of(raw), wall_clock, raw)
+        self._as_it_came[event] = original
+        return event
 
     def _results(self, outcome: Outcome) -> list[bytes]:
-        output: list[bytes] = []
+        for warning in outcome.warnings:
+            _warn(warning)
         for problem in outcome.problems:
             _warn(f"passed on untouched: {problem.reason}")
+        output: list[bytes] = []
         for event, verdict in outcome.decided:
-            original = self._as_it_came.pop(event)
-            if isinstance(verdict, Replace):
-                output += self._encoded(verdict.records, original)
-            elif not isinstance(verdict, Drop):
-                output.append(original)
+            output += self._decided(event, verdict)
         for emission in outcome.emitted:
             output += self._emitted(emission)
         return output
+
+    def _decided(self, event: Event, verdict: Verdict) -> list[bytes]:
+        original = self._as_it_came.pop(event)
+        if isinstance(verdict, Replace):
+            return self._encoded(verdict.records, original)
+        return [] if isinstance(verdict, Drop) else [original]
 
     def _encoded(self, records: Sequence[bytes], original: bytes) -> list[bytes]:
         try:
@@ -230,9 +240,15 @@ class Session:
 
 
 class _Stdin:
-    """The standard input, whose waiting ends with a deadline, SIGTERM or SIGINT."""
+    """The standard input, whose waiting ends with a deadline, SIGTERM or SIGINT.
+
+    After a signal it gives what its pipe holds already and then ends: Fluentd, when it stops,
+    closes the pipe and sends SIGTERM at once.
+    """
 
     def __init__(self) -> None:
+        self._stopping = False
+        self._allowance = LARGEST_PIPE
         self._woken, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake)
@@ -241,10 +257,20 @@ class _Stdin:
 
     def next(self, timeout: float | None) -> bytes | None:
         """The next bytes; none of them after ``timeout`` seconds; None at the end."""
-        ready, _, _ = select.select([STDIN, self._woken], [], [], timeout)
-        if self._woken in ready:
-            return None
+        if not self._stopping:
+            ready, _, _ = select.select([STDIN, self._woken], [], [], timeout)
+            self._stopping = self._woken in ready
+        if self._stopping:
+            return self._left()
         return os.read(STDIN, READ_SIZE) or None if ready else b""
+
+    def _left(self) -> bytes | None:
+        ready, _, _ = select.select([STDIN], [], [], 0)
+        if not ready or self._allowance <= 0:
+            return None
+        data = os.read(STDIN, READ_SIZE)
+        self._allowance -= len(data)
+        return data or None
 
 
 def _write_all(data: bytes) -> None:

@@ -9,10 +9,10 @@ import sys
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TextIO, cast
 
 from tqdm import tqdm
 
@@ -23,6 +23,7 @@ from fluent_pipeline.cli.common import (
     ALERT_COLUMNS,
     add_rules_option,
     alert_row,
+    counted,
     duration_option,
     eql_filter,
     table,
@@ -35,6 +36,7 @@ SHOWN_UNREADABLE = 20
 PACED_WINDOW = 2 * 10**9
 ENDLESS = 1 << 62
 SLOWEST, FASTEST = 0.001, 1_000_000
+LONGEST_WAIT = 10**8
 
 
 def add_to(commands: Any) -> None:
@@ -96,10 +98,10 @@ def _replay_file(name: str, replay: _Replay, report: _Report) -> int:
 
 
 class _Replay:
-    """Feeds the filter, a batch at a time, with the events that its screen lets through.
+    """Feeds the filter with the events that its screen lets through.
 
     The clock is the latest event time seen, so a reorder window is a span of event time; without
-    a window it stands still.
+    a window it stands still, and events are screened a batch at a time.
     """
 
     def __init__(
@@ -117,7 +119,7 @@ class _Replay:
     def take(self, event: Event) -> None:
         self.records += 1
         self._batch.append(event)
-        if len(self._batch) == BATCH:
+        if self._timed or len(self._batch) == BATCH:
             self._process()
 
     def finish(self) -> None:
@@ -127,11 +129,16 @@ class _Replay:
     def _process(self) -> None:
         for event in self._screened():
             if self._timed:
-                time_of_event = self._detector.time_of(event)
-                self._now = max(self._now, time_of_event)
-                self._pace(time_of_event)
+                self._await(event)
             self._report.take(self._detector.process([event], self._now))
         self._batch.clear()
+
+    def _await(self, event: Event) -> None:
+        """Set the clock to an event's time. The filter itself tells of one that is unreadable."""
+        with suppress(ValueError):
+            time_of_event = self._detector.time_of(event)
+            self._now = max(self._now, time_of_event)
+            self._pace(time_of_event)
 
     def _screened(self) -> list[Event]:
         offsets = self._detector.screen(b"".join(event.raw for event in self._batch))
@@ -148,7 +155,7 @@ class _Replay:
             self._start = (time.monotonic(), time_of_event)
         began, first = self._start
         due = began + (time_of_event - first) / 10**9 / self._speed
-        time.sleep(max(due - time.monotonic(), 0))
+        time.sleep(min(max(due - time.monotonic(), 0), LONGEST_WAIT))
 
 
 class _Report:
@@ -163,11 +170,15 @@ class _Report:
         self._late = 0
 
     def take(self, outcome: Outcome) -> None:
+        for warning in outcome.warnings:
+            _say(f"fluent-eql: {warning}", sys.stderr)
+        for problem in outcome.problems:
+            self.unreadable(problem.event.tag)("a record", problem.reason)
         for alert in outcome.alerts:
             self._total += 1
             self._late += bool(alert.get("late"))
             if self._at_once and self._as_json:
-                print(json.dumps(alert), flush=True)
+                _say(json.dumps(alert), sys.stdout)
             else:
                 self._alerts.append(alert)
 
@@ -175,7 +186,9 @@ class _Report:
         def report(place: str, reason: str) -> None:
             self._unreadable += 1
             if self._unreadable <= SHOWN_UNREADABLE:
-                print(f"{name}: {place}: not readable: {reason}", file=sys.stderr)
+                _say(f"{name}: {place}: not readable: {reason}", sys.stderr)
+            elif self._unreadable == SHOWN_UNREADABLE + 1:
+                _say("fluent-eql: what else is not readable is only counted", sys.stderr)
 
         return report
 
@@ -188,8 +201,8 @@ class _Report:
             print(table(ALERT_COLUMNS, [alert_row(alert) for alert in self._alerts]))
         late = f" ({self._late} late)" if self._late else ""
         print(
-            f"{records} records, {self._unreadable} unreadable, "
-            f"{self._total} alerts{late} in {seconds:.2f} s",
+            f"{counted(records, 'record')}, {self._unreadable} unreadable, "
+            f"{counted(self._total, 'alert')}{late} in {seconds:.2f} s",
             file=sys.stderr,
         )
 
@@ -239,10 +252,16 @@ class _Watched:
         return data
 
 
+def _say(text: str, file: TextIO) -> None:
+    """Print a line at once, with the progress bar out of its way."""
+    with tqdm.external_write_mode(file):
+        print(text, file=file, flush=True)
+
+
 def _factor(text: str) -> float:
-    value = float(text)
-    if not SLOWEST <= value <= FASTEST:
-        raise argparse.ArgumentTypeError(
-            f"expected a number from {SLOWEST} to {FASTEST}, found {text!r}"
-        )
-    return value
+    with suppress(ValueError):
+        if SLOWEST <= (value := float(text)) <= FASTEST:
+            return value
+    raise argparse.ArgumentTypeError(
+        f"expected a number from {SLOWEST} to {FASTEST}, found {text!r}"
+    )

@@ -25,8 +25,9 @@ def add_to(commands: Any) -> None:
     )
     command.add_argument("rule", metavar="ID", nargs="?", help="the id, slug or name of a rule")
     add_rules_option(command)
-    command.add_argument("--json", action="store_true", help="one JSON object a rule and line")
-    command.add_argument(
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a rule and line")
+    form.add_argument(
         "--screen", action="store_true", help="show the bytes that the screen looks for"
     )
     command.set_defaults(execute=execute)

@@ -11,6 +11,9 @@ from fluent_eql.errors import FluentEqlError
 from fluent_pipeline import cli
 from support.programs import FLUENT_EQL, WAIT, run_program
 
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+"""What is left unwritten of a buffered output, Python tries to write once more at its end."""
+
 
 def test_its_version_is_the_packages() -> None:
     assert run_program("--version").stdout == f"fluent-eql {version('fluent-eql')}\n".encode()
@@ -60,12 +63,23 @@ def test_a_standard_stream_that_is_closed_is_an_empty_one(command: str, closed: 
     assert b"Traceback" not in done.stderr
 
 
-def test_an_output_that_is_full_is_an_error() -> None:
+@pytest.mark.parametrize("command", ["rules", "--help"])
+def test_an_output_that_is_full_is_an_error(command: str) -> None:
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([FLUENT_EQL, "rules"], stdout=full, stderr=subprocess.PIPE)
+        done = subprocess.run(
+            [FLUENT_EQL, command], stdout=full, stderr=subprocess.PIPE, env=BUFFERED, timeout=WAIT
+        )
     assert done.returncode == 1
-    assert b"No space left on device" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert done.stderr == b"fluent-eql: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["rules", "--help"])
+def test_a_reader_that_goes_away_is_told_by_the_exit_code_alone(command: str) -> None:
+    script = f"'{FLUENT_EQL}' {command} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, env=BUFFERED, timeout=WAIT, check=False
+    )
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_name_that_the_output_cannot_write_is_written_escaped(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from fluent_eql.errors import RuleErrors
 from fluent_pipeline.cli.common import (
     ALERT_COLUMNS,
     alert_row,
+    counted,
     duration_option,
     eql_filter,
     printable,
@@ -38,6 +39,10 @@ def test_the_columns_of_a_table_are_as_wide_as_their_widest_cell() -> None:
 
 def test_what_could_move_a_terminals_cursor_is_not_printed() -> None:
     assert printable("a\x1b[31mb\n\x07é") == "a\ufffd[31mb\ufffd\ufffdé"
+
+
+def test_one_of_a_thing_is_told_in_the_singular() -> None:
+    assert [counted(number, "rule") for number in (0, 1, 2)] == ["0 rules", "1 rule", "2 rules"]
 
 
 def test_an_alert_is_a_row_of_its_newest_values() -> None:

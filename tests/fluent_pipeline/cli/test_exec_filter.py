@@ -69,6 +69,29 @@ def test_lines_that_are_no_records_pass_through(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.count("passed on untouched") == 3
 
 
+def test_what_is_not_held_comes_out_in_the_order_in_which_it_went_in() -> None:
+    run = session(JsonLines())
+    run.take(line(NETWORK) + line(FILE), 0, 0)
+    junk = b"not json\n"
+    source = line(OTHER) + junk + line(SCENE.file(9 * SECOND)) + line(NETWORK)
+    passed = run.take(source, 2 * SECOND, 0)
+    assert passed.startswith(line(OTHER) + junk + line(NETWORK))
+    assert b"eql-alert" in passed[len(line(OTHER) + junk + line(NETWORK)) :]
+
+    at_once = session(JsonLines(), window=0)
+    first, second, third = at_once.take(line(NETWORK) + line(FILE) + junk, 0, 0).splitlines()
+    assert [first, third] == [line(NETWORK).rstrip(), junk.rstrip()]
+    assert b"eql-alert" in second
+
+
+def test_what_the_filter_warns_of_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    detector = eql_filter((), reorder_window=0, max_entities=1)
+    run = Session(detector, JsonLines(), None)
+    for pid in range(3):
+        run.take(line(SCENE.network(0, pid=pid)), 0, 0)
+    assert "fluent-eql: " in capsys.readouterr().err
+
+
 def test_msgpack_maps_come_out_as_they_went_in() -> None:
     wide = b"\xdf\x00\x00\x00\x01\xd9\x01a\xcf\x00\x00\x00\x00\x00\x00\x00\x01"
     run = session(MsgpackMaps())
@@ -139,10 +162,7 @@ def test_a_record_that_cannot_be_written_enriched_comes_out_as_it_came_and_is_to
 ) -> None:
     run = session(Unwritable(), window=0)
     run.take(line(NETWORK), 0, 0)
-    assert run.take(line(FILE) + line(OTHER), 0, 0).splitlines() == [
-        line(OTHER).rstrip(),
-        line(FILE).rstrip(),
-    ]
+    assert run.take(line(FILE) + line(OTHER), 0, 0) == line(FILE) + line(OTHER)
     assert "without its alert: nested too deep for JSON" in capsys.readouterr().err
 
 
@@ -212,6 +232,37 @@ def test_as_a_program_it_decides_what_it_holds_when_it_is_told_to_stop(number: i
         child.send_signal(number)
         assert b"eql-alert" in child.stdout.readline()
         assert child.wait(WAIT) == 0
+
+
+def test_as_a_program_it_reads_what_its_pipe_holds_before_it_stops() -> None:
+    with running_program("filter", "--reorder-window", "1h") as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(line(OTHER))
+        child.stdin.flush()
+        assert child.stdout.readline() == line(OTHER)
+        child.send_signal(signal.SIGSTOP)
+        child.stdin.write(line(NETWORK) + line(FILE))
+        child.stdin.close()
+        child.send_signal(signal.SIGTERM)
+        child.send_signal(signal.SIGCONT)
+        assert child.stdout.readline() == line(NETWORK)
+        assert b"eql-alert" in child.stdout.readline()
+        assert child.wait(WAIT) == 0
+
+
+def test_as_a_program_it_stops_while_its_input_goes_on() -> None:
+    with subprocess.Popen(["yes", "{}"], stdout=subprocess.PIPE) as source:
+        child = subprocess.Popen(
+            [FLUENT_EQL, "filter"], stdin=source.stdout, stdout=subprocess.PIPE
+        )
+        with child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"{}\n"
+            child.send_signal(signal.SIGTERM)
+            child.communicate(timeout=WAIT)
+        source.kill()
+    assert child.returncode == 0
 
 
 def test_as_a_program_it_reads_msgpack_to_the_end(tmp_path: Path) -> None:

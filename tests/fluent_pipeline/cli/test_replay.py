@@ -5,23 +5,27 @@ import json
 import os
 import pty
 import random
+import re
+import select
 import subprocess
 import termios
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fluent_eql.api import Outcome
+from fluent_eql.event import encode_value
 from fluent_pipeline.cli import main
-from fluent_pipeline.cli.replay import BATCH
-from support.events import SECOND, Scene
-from support.programs import FLUENT_EQL, run_program
+from fluent_pipeline.cli.replay import _Report
+from fluent_pipeline.protocol.splice import encode_entry, encode_forward
+from support.events import SECOND, Scene, with_fields
+from support.programs import FLUENT_EQL, WAIT, run_program, running_program
 
 TESTS = Path(__file__).parent.parent.parent
 EVENTS = TESTS / "samples" / "events.ndjson"
 EXPECTED = TESTS / "samples" / "expected_alerts.ndjson"
-MORE_THAN_A_BATCH = 1 + BATCH // 928
-"""How often the events must be read for alerts to be printed while there is more to read."""
 TWO_INPUTS = TESTS / "captures" / "fb_two_inputs.bin"
 
 
@@ -142,7 +146,8 @@ def test_lines_that_cannot_be_read_are_counted_and_told_with_their_number(
     told = [line for line in err.splitlines() if "not readable" in line]
     assert [line.split(": ")[1] for line in told] == [f"line {n}" for n in (2, 4, 5, 6, 7)]
     assert "expected a JSON object, found list" in told[1]
-    assert "3 records, 5 unreadable, 1 alerts" in err
+    assert "not JSON at column 2: " in told[0]
+    assert "3 records, 5 unreadable, 1 alert in " in err
 
 
 def test_only_the_first_unreadable_lines_are_told_and_all_are_counted(
@@ -152,7 +157,8 @@ def test_only_the_first_unreadable_lines_are_told_and_all_are_counted(
     path.write_text("x\n" * 500)
     main(["replay", str(path)])
     err = capsys.readouterr().err
-    assert 10 < err.count("not readable") < 100
+    assert err.count(": not readable: ") == 20
+    assert err.count("only counted") == 1
     assert "0 records, 500 unreadable" in err
 
 
@@ -174,6 +180,45 @@ def test_a_forward_stream_is_read_up_to_its_malformed_message(
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 4
     assert f"byte {TWO_INPUTS.stat().st_size}: not readable: malformed msgpack" in err
+
+
+@pytest.mark.parametrize("options", [[], ["--reorder-window", "2s"], ["--speed", "1000000"]])
+def test_a_record_that_the_filter_cannot_read_is_told_and_ends_nothing(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = Scene()
+    raw = encode_value(scene.network(0, pid=9))
+    assert raw[0] in range(0x80, 0x8F)
+    with_an_array_as_a_key = bytes([raw[0] + 1]) + raw[1:] + b"\x91\x01\x02"
+    others = [encode_value(scene.network(0)), encode_value(scene.file(SECOND))]
+    entries = [encode_entry(SECOND, record) for record in (with_an_array_as_a_key, *others)]
+    path = tmp_path / "odd.forward"
+    path.write_bytes(encode_forward("app", entries, {}))
+    assert main(["replay", "--json", *options, str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1
+    assert "app: a record: not readable: " in err
+    assert "3 records, 1 unreadable, 1 alert in " in err
+
+
+def test_what_the_filter_warns_of_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    report = _Report(as_json=True, at_once=True)
+    report.take(Outcome(warnings=["too many join keys"]))
+    assert capsys.readouterr().err == "fluent-eql: too many join keys\n"
+
+
+def test_with_a_window_an_alert_is_printed_while_its_input_goes_on() -> None:
+    scene = Scene()
+    with running_program("replay", "--json", "--reorder-window", "0", "-") as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        for record in (scene.network(0), scene.file(SECOND)):
+            child.stdin.write(json.dumps(record).encode() + b"\n")
+        child.stdin.flush()
+        assert select.select([child.stdout], [], [], WAIT)[0]
+        assert json.loads(child.stdout.readline())["sequence"]["span_ns"] == SECOND
+        child.stdin.close()
+        assert child.wait(WAIT) == 0
 
 
 def test_a_file_that_cannot_be_opened_is_told_and_the_others_are_read(
@@ -233,11 +278,26 @@ def test_a_record_without_a_time_does_not_set_the_pace(
     assert max(slept) == pytest.approx(1.0)
 
 
+def test_a_time_beyond_all_waiting_is_waited_for_as_long_as_can_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    untimed = encode_value(with_fields(Scene().network(), {"@timestamp": None}))
+    times = (b"\x01", b"\xcf" + b"\xff" * 8)
+    entries = [b"\x92" + time + untimed for time in times]
+    path = tmp_path / "far.forward"
+    path.write_bytes(encode_forward("app", entries, {}))
+    replayed(capsys, "--speed", "0.001", path)
+    assert 10**7 < max(slept) < threading.TIMEOUT_MAX
+
+
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan", "inf", "1e-300"])
-def test_a_speed_that_is_none_is_refused(speed: str) -> None:
+def test_a_speed_that_is_none_is_refused(speed: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["replay", "--speed", speed, str(EVENTS)])
     assert caught.value.code == 2
+    assert f"expected a number from 0.001 to 1000000, found '{speed}'" in capsys.readouterr().err
 
 
 def test_rules_of_ones_own_take_the_place_of_the_shipped_one(
@@ -268,8 +328,7 @@ def test_a_rule_that_is_wrong_is_told_and_nothing_is_read(
 
 @pytest.mark.parametrize("options", ["", "--reorder-window 2s"])
 def test_a_reader_that_goes_away_is_no_trouble(options: str) -> None:
-    files = f"'{EVENTS}' " * MORE_THAN_A_BATCH
-    command = f"'{FLUENT_EQL}' replay --json {options} {files} | true; exit ${{PIPESTATUS[0]}}"
+    command = f"'{FLUENT_EQL}' replay --json {options} '{EVENTS}' | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 141
     assert "roken pipe" not in done.stderr
@@ -277,8 +336,7 @@ def test_a_reader_that_goes_away_is_no_trouble(options: str) -> None:
 
 
 def test_an_output_that_is_full_is_not_taken_for_an_unreadable_input() -> None:
-    files = [EVENTS] * MORE_THAN_A_BATCH
-    command = [FLUENT_EQL, "replay", "--json", "--reorder-window", "2s", *files]
+    command: list[str | Path] = [FLUENT_EQL, "replay", "--json", "--reorder-window", "2s", EVENTS]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
@@ -286,11 +344,11 @@ def test_an_output_that_is_full_is_not_taken_for_an_unreadable_input() -> None:
     assert EVENTS.name.encode() not in done.stderr
 
 
-def test_a_progress_bar_is_drawn_on_a_terminal_only() -> None:
-    assert b"%" not in run_program("replay", EVENTS).stderr
+def seen_on_a_terminal(*arguments: str | Path) -> bytes:
+    """What ``fluent-eql`` writes to a standard error that is a terminal."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
-    with subprocess.Popen([FLUENT_EQL, "replay", EVENTS], stdout=subprocess.DEVNULL, stderr=theirs):
+    with subprocess.Popen([FLUENT_EQL, *arguments], stdout=subprocess.DEVNULL, stderr=theirs):
         os.close(theirs)
         seen = b""
         try:
@@ -299,5 +357,20 @@ def test_a_progress_bar_is_drawn_on_a_terminal_only() -> None:
         except OSError:
             pass
         os.close(ours)
+    return seen
+
+
+def test_a_progress_bar_is_drawn_on_a_terminal_only() -> None:
+    assert b"%" not in run_program("replay", EVENTS).stderr
+    seen = seen_on_a_terminal("replay", EVENTS)
     assert b"%" in seen
     assert b"928 records" in seen
+
+
+def test_a_progress_bar_makes_room_for_what_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "bad.ndjson"
+    path.write_text("x\n" * 2)
+    seen = seen_on_a_terminal("replay", path)
+    assert b"%" in seen
+    for number in (1, 2):
+        assert re.search(rb"[\r\n]%s: line %d: " % (re.escape(bytes(path)), number), seen)

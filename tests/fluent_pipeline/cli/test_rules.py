@@ -63,6 +63,13 @@ def test_a_rule_that_makes_every_record_decoded_is_named_as_that(
     assert "all decoded" in printed(capsys, "--rules", str(path))
 
 
+def test_the_screen_is_not_shown_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["rules", "--json", "--screen"])
+    assert caught.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
 def test_with_json_each_rule_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "all.toml"
     path.write_text(UNSCREENED)
