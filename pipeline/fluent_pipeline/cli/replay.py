@@ -224,7 +224,9 @@ def _opened(name: str) -> Iterator[Readable]:
             opened = sys.stdin.buffer if is_stdin else stack.enter_context(open(name, "rb"))
             size = None if is_stdin else Path(name).stat().st_size
         file = cast(io.BufferedReader, opened)
-        bar = tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False, disable=None)
+        bar = tqdm(
+            total=size, unit="B", unit_scale=True, desc=Path(name).name, leave=False, disable=None
+        )
         yield _Watched(name, file, stack.enter_context(bar))
 
 
