@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
-from fluent_eql.api import Metric, Stateful
+from fluent_eql.api import Metric
 from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import (
     Config,
@@ -23,6 +21,7 @@ from fluent_pipeline.config import (
 )
 from fluent_pipeline.engine import Engine, Stage
 from fluent_pipeline.errors import ConfigError
+from fluent_pipeline.journals import Journals
 from fluent_pipeline.monitor.server import MonitorServer
 from fluent_pipeline.net.budget import Budget
 from fluent_pipeline.net.driver import Driver
@@ -31,7 +30,6 @@ from fluent_pipeline.net.router import Output, Router
 from fluent_pipeline.net.upstream import ForwardOutput
 from fluent_pipeline.net.writers import AppendToFile, LineOutput, write_to_stdout
 from fluent_pipeline.protocol.limits import Limits
-from fluent_pipeline.statefile import SavedState, read_state, write_state
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +44,14 @@ class Relay:
         self._grace = config.service.grace / 10**9
         self._storage = config.service.storage_path
         self._budget = Budget(config.service.mem_buf_limit)
+        stages = stages_of(config)
+        self._journals = self._kept(stages, config.service) if self._storage else None
         self._engine = Engine(
-            stages_of(config),
+            stages,
             _widest_limits(config),
             on_problem=lambda text: log.warning("%s", text),
             on_alert=_log_alert,
+            keep_note=self._journals.append if self._journals else None,
         )
         self._router = Router([_made(output, self._output) for output in config.outputs])
         self._driver = Driver(self._engine, self._router)
@@ -70,14 +71,15 @@ class Relay:
             await self.stop()
 
     async def start(self) -> None:
-        """Take up saved state, then open the outputs and the inputs.
+        """Recall what filters remembered, then open the outputs and the inputs.
 
-        Raises OSError where an address cannot be had.
+        Raises OSError where an address cannot be had, or the folder that is to be kept in.
         """
-        for stage in self._engine.stages:
-            self._restore(stage)
+        if self._journals is not None:
+            self._journals.open()
         for output in self._router.outputs:
             output.start()
+        self._driver.advance()
         for listener in self.listeners:
             await listener.start()
         if self.monitor is not None:
@@ -88,11 +90,11 @@ class Relay:
         for listener in self.listeners:
             await listener.stop()
         self._driver.flush()
-        for stage in self._engine.stages:
-            self._save(stage)
         await asyncio.gather(*(output.stop(self._grace) for output in self._router.outputs))
         for listener in self.listeners:
             listener.close()
+        if self._journals is not None:
+            self._journals.close()
         if self.monitor is not None:
             await self.monitor.stop()
 
@@ -108,33 +110,9 @@ class Relay:
             except OSError as error:
                 log.error("%s: the old certificates stay: %s", name, error)
 
-    def _state_file(self, stage: Stage) -> Path | None:
-        is_kept = self._storage is not None and isinstance(stage.filter, Stateful)
-        return (
-            self._storage / "state" / f"{stage.name}.state" if self._storage and is_kept else None
-        )
-
-    def _restore(self, stage: Stage) -> None:
-        """What cannot be taken up is told and left where it is; the filter begins anew."""
-        path = self._state_file(stage)
-        try:
-            state = read_state(path) if path else None
-            if state is not None and isinstance(stage.filter, Stateful):
-                elapsed = max(time.time_ns() - state.saved_at, 0)
-                for line in stage.filter.restore(state.data, time.monotonic_ns(), elapsed):
-                    log.warning("%s: %s", stage.name, line)
-                log.info("%s: took up what it remembered %d s ago", stage.name, elapsed // 10**9)
-        except (OSError, ValueError) as error:
-            log.error("%s: its saved state is not taken up: %s: %s", stage.name, path, error)
-
-    def _save(self, stage: Stage) -> None:
-        path = self._state_file(stage)
-        try:
-            if path is not None and isinstance(stage.filter, Stateful):
-                data = stage.filter.save(time.monotonic_ns())
-                write_state(path, SavedState(data, time.time_ns()))
-        except OSError as error:
-            log.error("%s: its state is not saved: %s", stage.name, error)
+    def _kept(self, stages: list[Stage], service: ServiceConfig) -> Journals:
+        assert self._storage is not None
+        return Journals(stages, self._storage / "state", service.storage_state_limit_size)
 
     def _output(self, item: OutputConfig) -> Output:
         matches, options = item.match.accepts, item.options
@@ -177,6 +155,8 @@ class Relay:
         for output in self._router.outputs:
             if output.trouble is not None:
                 yield f"{output.name}: {output.trouble}"
+        if self._journals is not None and self._journals.trouble is not None:
+            yield self._journals.trouble
         if self._budget.full:
             yield f"mem_buf_limit: {self._budget.used} bytes wait for delivery; not reading"
 

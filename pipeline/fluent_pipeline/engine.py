@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fluent_eql.api import KEEP, Drop, Emission, Filter, Outcome, Replace, Verdict
@@ -32,11 +33,16 @@ class Receipt:
     ``on_delivered`` is called once, when everything made from the frame has been delivered.
     """
 
-    __slots__ = ("_open", "_on_delivered")
+    __slots__ = ("_open", "_on_delivered", "_before")
 
     def __init__(self, on_delivered: Callable[[], None]) -> None:
         self._open = 0
         self._on_delivered = on_delivered
+        self._before: list[Callable[[], None]] = []
+
+    def before_delivery_is_told(self, action: Callable[[], None]) -> None:
+        """Have something done when everything has been delivered, before that is told."""
+        self._before.append(action)
 
     def hold(self) -> None:
         """One more part is on its way."""
@@ -46,6 +52,8 @@ class Receipt:
         """One part has been delivered, or will never be sent."""
         self._open -= 1
         if self._open == 0:
+            for action in self._before:
+                action()
             self._on_delivered()
 
 
@@ -127,7 +135,9 @@ class Engine:
 
     ``on_problem`` gets a text for each record that a filter or the protocol could not read, and
     for each warning of a filter;
-    ``on_alert`` gets each alert as plain values.
+    ``on_alert`` gets each alert as plain values;
+    ``keep_note`` gets a stage's name and what its filter has to know again after a restart, once
+    the frame that it is about has been delivered. Without it no notes are made.
     """
 
     def __init__(
@@ -137,12 +147,14 @@ class Engine:
         *,
         on_problem: Callable[[str], None] = lambda text: None,
         on_alert: Callable[[dict[str, Any]], None] = lambda alert: None,
+        keep_note: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self.stages = tuple(stages)
         self.counts = EngineCounts()
         self._limits = limits
         self._on_problem = on_problem
         self._on_alert = on_alert
+        self._keep_note = keep_note
         self._passages: dict[Event, _Passage] = {}
 
     def accept(
@@ -262,6 +274,8 @@ class Engine:
             self._on_alert(alert)
         for warning in outcome.warnings:
             self._on_problem(f"{self.stages[number].name}: {warning}")
+        for note in outcome.notes:
+            self._note(number, note.write, self._passages[note.event].receipt)
         for emission in outcome.emitted:
             self._emit(number, emission, now, sent)
         for event, verdict in outcome.decided:
@@ -275,8 +289,15 @@ class Engine:
         cause = self._passages.get(emission.cause) if emission.cause else None
         receipt = cause.receipt if cause else Receipt(_nobody_waits)
         receipt.hold()
+        if emission.note is not None:
+            self._note(number, emission.note, receipt)
         self._run(passing, number + 1, receipt, now, sent)
         receipt.release()
+
+    def _note(self, number: int, write: Callable[[], bytes], receipt: Receipt) -> None:
+        if self._keep_note is not None:
+            keep = partial(self._keep_note, self.stages[number].name, write())
+            receipt.before_delivery_is_told(keep)
 
     def _resume(self, passage: _Passage, now: int, sent: list[Outgoing]) -> None:
         self._run(self._leave(passage), passage.stage + 1, passage.receipt, now, sent)

@@ -17,7 +17,7 @@ A filter does no I/O, reads no clock and starts no thread. It reports trouble wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -60,13 +60,27 @@ class Emission:
 
     ``raw`` is one msgpack map, ``time`` nanoseconds since the epoch. ``cause`` is the event of
     this outcome that the record belongs to: the event's chunk is acknowledged only when the
-    emission has been delivered, too. None where that event left earlier.
+    emission has been delivered, too. None where that event left earlier. ``note`` is to be kept
+    once the emission has been delivered, see :class:`Stateful`.
     """
 
     tag: str
     time: int
     raw: bytes
     cause: Event | None = None
+    note: Callable[[], bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a filter has to know again of an event after a restart, see :class:`Stateful`.
+
+    ``event`` is one that this call was given or that it decided. ``write`` makes the note, in a
+    form of the filter's own; it is called at once, or never where nothing is kept.
+    """
+
+    event: Event
+    write: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +98,8 @@ class Outcome:
     ``decided`` may name events of this call and events held by an earlier one. ``held`` are the
     events of this call that a later one decides; an event in neither is kept as it is.
     ``alerts`` are what a detecting filter has to tell people, as plain values; the records carry
-    them already. ``warnings`` are about the filter itself, for the log.
+    already. ``warnings`` are about the filter itself, for the log. ``notes`` are what a
+    :class:`Stateful` filter has to know again.
     """
 
     decided: list[tuple[Event, Verdict]] = field(default_factory=list)
@@ -93,6 +108,7 @@ class Outcome:
     problems: list[Problem] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +150,23 @@ class Filter(Protocol):
 
 @runtime_checkable
 class Stateful(Protocol):
-    """What a filter has, too, whose state is to survive a restart.
+    """What a filter has, too, whose state is to survive a restart, by whatever ended the process.
 
-    A pipeline calls :meth:`save` after :meth:`Filter.flush`, and :meth:`restore` on a fresh filter
-    before anything else.
+    The state is what the events of :attr:`Outcome.notes` have made of it. A pipeline keeps a note
+    when everything made of the event's frame has been delivered and before it acknowledges the
+    frame: what is not noted comes again from its sender.
     """
 
-    def save(self, now: int) -> bytes:
-        """The state, in a form of the filter's own."""
+    @property
+    def memory(self) -> int:
+        """For how long a note is of use, in nanoseconds; 0 where the filter writes none."""
 
-    def restore(self, state: bytes, now: int, elapsed: int) -> list[str]:
-        """Take up a saved state; ``elapsed`` nanoseconds have passed since it was saved.
+    def recall(self, notes: Iterable[tuple[int, bytes]], now: int) -> list[str]:
+        """Know noted events again, before anything else is called.
 
-        What it says no more, because rules have changed, is left out. The answer is what to tell
-        people of that. Raises ValueError where ``state`` is none.
+        Each note comes with its age in nanoseconds, the oldest first. What cannot be used, because
+        rules have changed or the note is none, is left out; the answer tells people of that. What
+        the notes leave to be decided is due at the next :meth:`Filter.advance`.
         """
 
 

@@ -26,6 +26,9 @@ LONGEST_SPAN = 2**64 - 1
 JoinValues = tuple[Any, ...]
 """The values of an event's join keys, in the order of the keys; None where ``?key`` has none."""
 
+Identity = tuple[tuple[Any, ...], int, Any]
+"""An event's values of ``event.id``, its time in nanoseconds, its tiebreaker."""
+
 
 @dataclass(frozen=True, slots=True)
 class StagesOfKey:
@@ -54,7 +57,7 @@ class Observation:
         self.event_id = self.fields.values("event.id")
 
     @property
-    def identity(self) -> Hashable:
+    def identity(self) -> Identity | None:
         """The same for the same event sent twice; None for an event without an id."""
         return (self.event_id, self.time, self.tiebreaker) if self.event_id else None
 

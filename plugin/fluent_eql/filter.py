@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from operator import itemgetter
 from typing import Any
 
-from fluent_eql import saved
 from fluent_eql.alert import Alert
-from fluent_eql.api import KEEP, Body, Emission, Metric, Outcome, Problem, Replace
+from fluent_eql.api import KEEP, Body, Emission, Metric, Note, Outcome, Problem, Replace
 from fluent_eql.detection import (
     EventRule,
     EvictionWarnings,
@@ -26,6 +26,7 @@ from fluent_eql.event import Event
 from fluent_eql.lang import SequenceQuery
 from fluent_eql.match.machine import StageMatch, order_of
 from fluent_eql.match.window import ReorderWindow
+from fluent_eql.notes import NotedMatch, decode_note, digest_of, encode_note
 from fluent_eql.rules import Rule, load_rules
 from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
@@ -40,24 +41,30 @@ COUNTERS = {
 
 @dataclass(slots=True, eq=False)
 class _Held:
-    """An event that waits for ``waiting`` stage matches to be decided.
+    """An event that waits for ``waiting`` of its stage matches to be decided.
 
     ``alerts`` are those it has so far, each with its rule's number and whether it is new.
+    ``matches`` are those that are not noted yet, each with its rule's number.
     """
 
     event: Event
     waiting: int = 0
     alerts: list[tuple[int, Alert, bool]] = field(default_factory=list)
+    matches: list[tuple[int, StageMatch]] = field(default_factory=list)
     open: bool = True
 
 
 @dataclass(slots=True)
 class _Subject:
-    """What a stage match remembers of its event. ``held`` is None where it completes nothing."""
+    """What a stage match remembers of its event. ``held`` is None where it completes nothing.
+
+    ``announced`` says that its alert was given before a restart.
+    """
 
     summaries: dict[int, dict[str, Any]]
     by: JoinValues
     held: _Held | None
+    announced: bool = False
 
 
 class EqlFilter:
@@ -111,16 +118,34 @@ class EqlFilter:
         self._decide(self._window.release_all(), now, outcome)
         return outcome
 
-    def save(self, now: int) -> bytes:
-        """The state of the sequence rules, see :class:`fluent_eql.api.Stateful`."""
-        return saved.save(self._sequences.values(), next(self._arrivals), now, SUBJECTS)
+    @property
+    def memory(self) -> int:
+        """The longest ``state.ttl`` of a rule, see :class:`fluent_eql.api.Stateful`."""
+        return max((rule.matcher.ttl for rule in self._sequences.values()), default=0)
 
-    def restore(self, state: bytes, now: int, elapsed: int) -> list[str]:
-        """Take up a saved state, see :class:`fluent_eql.api.Stateful`."""
-        rules = self._sequences.values()
-        arrivals, told = saved.restore(state, rules, now - elapsed, SUBJECTS)
-        self._arrivals = count(arrivals)
-        return told
+    def recall(self, notes: Iterable[tuple[int, bytes]], now: int) -> list[str]:
+        """Know noted stage matches again, see :class:`fluent_eql.api.Stateful`."""
+        numbers = {sequence.rule.id: n for n, sequence in self._sequences.items()}
+        found: dict[Hashable, tuple[int, StageMatch]] = {}
+        unreadable, forgotten = 0, dict[str, None]()
+        for age, data in notes:
+            try:
+                noted = decode_note(data)
+            except ValueError:
+                unreadable += 1
+                continue
+            number = numbers.get(noted.rule_id)
+            if number is None or noted.digest != digest_of(self.rules[number]):
+                forgotten[noted.rule_id] = None
+            else:
+                match = _match_of(noted, now - age)
+                found[number, typed_key(noted.by), noted.order] = number, match
+        for number, match in sorted(found.values(), key=lambda item: item[1].arrived):
+            self._window.add((number, typed_key(match.subject.by)), match)
+        numbered = (match.order[2] for _, match in found.values())
+        self._arrivals = count(max(numbered, default=-1) + 1)
+        told = [f"{rule_id}: what the rule remembered is forgotten" for rule_id in forgotten]
+        return told + ([f"{unreadable} notes cannot be read"] if unreadable else [])
 
     def metrics(self) -> Iterator[Metric]:
         for (name, labels), value in sorted(self._counts.items()):
@@ -154,6 +179,8 @@ class EqlFilter:
             return held
         if held.alerts:
             self._settle(held, outcome)
+        else:
+            self._note(held, outcome)
         return None
 
     def _wait(
@@ -171,6 +198,7 @@ class EqlFilter:
                 sequence.summaries(seen, found.stages), found.by, held if completes else None
             ),
         )
+        held.matches.append((number, match))
         self._window.add((number, found.key), match)
         self._count("fluent_eql_stage_matches_total", sequence.rule)
 
@@ -186,7 +214,7 @@ class EqlFilter:
                 self._complete(number, sequence, match, outcome)
             for match in batch:
                 held = match.subject.held
-                if held is not None:
+                if held is not None and held.open:
                     held.waiting -= 1
                     if not held.waiting:
                         self._settle(held, outcome)
@@ -198,6 +226,8 @@ class EqlFilter:
         held = subject.held
         if held is None or match.sequence is None:
             raise AssertionError("only an event held for its last stage completes a sequence")
+        if subject.announced:
+            return
         events = [(part.order[0], part.subject.summaries) for part in match.sequence]
         alert = sequence.alert(subject.by, events, late=not held.open)
         is_new = match.sequence[-1] is match
@@ -205,7 +235,9 @@ class EqlFilter:
             held.alerts.append((number, alert, is_new))
         else:
             self._announce(alert, outcome)
-            self._emit(held.event, [alert], enrich(held.event, [alert]), None, outcome)
+            raw, note = enrich(held.event, [alert]), partial(self._note_of, number, match)
+            tag = self._alert_tag(alert.rule, held.event.tag)
+            outcome.emitted.append(Emission(tag, held.event.time, raw, note=note))
             held.event.forget_record()
 
     def _settle(self, held: _Held, outcome: Outcome) -> None:
@@ -220,23 +252,38 @@ class EqlFilter:
             for alert in fresh:
                 self._announce(alert, outcome)
             if self._settings.alert_copies:
-                self._emit(held.event, fresh, raw, held.event, outcome)
+                tags = dict.fromkeys(self._alert_tag(a.rule, held.event.tag) for a in fresh)
+                outcome.emitted += [Emission(tag, held.event.time, raw, held.event) for tag in tags]
+        self._note(held, outcome)
         held.event.forget_record()
+
+    def _note(self, held: _Held, outcome: Outcome) -> None:
+        outcome.notes += [
+            Note(held.event, partial(self._note_of, number, match))
+            for number, match in held.matches
+        ]
+        held.matches.clear()
+
+    def _note_of(self, number: int, match: StageMatch) -> bytes:
+        subject: _Subject = match.subject
+        rule = self.rules[number]
+        return encode_note(
+            NotedMatch(
+                rule_id=rule.id,
+                digest=digest_of(rule),
+                order=match.order,
+                stages=match.stages,
+                identity=match.identity,
+                summaries=subject.summaries,
+                by=subject.by,
+                completing=subject.held.event if subject.held else None,
+                announced=subject.announced or match.sequence is not None,
+            )
+        )
 
     def _announce(self, alert: Alert, outcome: Outcome) -> None:
         outcome.alerts.append(alert.to_dict())
         self._count("fluent_eql_alerts_total", alert.rule, ("late", str(alert.late).lower()))
-
-    def _emit(
-        self,
-        event: Event,
-        alerts: Sequence[Alert],
-        raw: bytes,
-        cause: Event | None,
-        outcome: Outcome,
-    ) -> None:
-        tags = dict.fromkeys(self._alert_tag(alert.rule, event.tag) for alert in alerts)
-        outcome.emitted += [Emission(tag, event.time, raw, cause) for tag in tags]
 
     def _alert_tag(self, rule: Rule, tag: str) -> str:
         names = {"${rule.slug}": rule.slug, "${rule.id}": rule.id, "${tag}": tag}
@@ -258,22 +305,11 @@ def _counters_of(rules: Sequence[Rule]) -> Iterator[tuple[str, tuple[tuple[str, 
         yield "fluent_eql_stage_matches_total", rule.labels
 
 
-def _write_subject(subject: _Subject) -> Any:
-    event = subject.held.event if subject.held else None
-    completing = [event.tag, event.time, event.raw] if event else None
-    return [list(subject.summaries.items()), list(subject.by), completing]
-
-
-def _read_subject(plain: Any) -> _Subject:
-    summaries, by, completing = plain
-    held = None
-    if completing is not None:
-        tag, time, raw = completing
-        held = _Held(Event(tag, time, raw), open=False)
-    return _Subject(dict(summaries), tuple(by), held)
-
-
-SUBJECTS = saved.SubjectCodec(_write_subject, _read_subject, lambda subject: typed_key(subject.by))
+def _match_of(noted: NotedMatch, arrived: int) -> StageMatch:
+    event = noted.completing
+    held = _Held(event, open=False) if event else None
+    subject = _Subject(noted.summaries, noted.by, held, noted.announced)
+    return StageMatch(noted.order, noted.stages, noted.identity, arrived, subject)
 
 
 def _by_kind(

@@ -96,7 +96,8 @@ class Result:
     events are decided. ``kept``, ``dropped`` and ``replaced`` say what was decided in this step,
     ``replaced`` as pairs of the record and what took its place; ``times`` has the new time of each
     such pair, None where it stays. ``held`` are the records that the filter waits with,
-    ``skipped`` those that its screen did not ask for (they are in ``kept``, too).
+    ``skipped`` those that its screen did not ask for (they are in ``kept``, too). ``notes`` are
+    what it wants to know again after a restart.
     """
 
     out: list[Record] = field(default_factory=list)
@@ -109,6 +110,7 @@ class Result:
     emitted: list[Sent] = field(default_factory=list)
     problems: list[Failure] = field(default_factory=list)
     alerts: list[Record] = field(default_factory=list)
+    notes: list[bytes] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -230,6 +232,9 @@ class FilterDriver:
         for problem in outcome.problems:
             result.problems.append(Failure(_readable(problem.event), problem.reason))
         result.alerts += outcome.alerts
+        written = [note.write for note in outcome.notes]
+        written += [emission.note for emission in outcome.emitted if emission.note]
+        result.notes += [write() for write in written]
 
     def _decide(self, event: Event, verdict: Verdict, result: Result) -> None:
         frame = next((frame for frame in self._frames if event in frame.events), None)

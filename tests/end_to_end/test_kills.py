@@ -1,4 +1,4 @@
-"""kill -9 of the relay, and a target that goes away: what was acknowledged is not lost.
+"""kill -9 of the relay and of its target: what was acknowledged is not lost, nor is an alert.
 
 ``make faults`` runs it with 200,000 records.
 """
@@ -10,38 +10,79 @@ import os
 import random
 import socket
 import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
 
-from fluent_eql.event import encode_value
+from fluent_eql.event import Event, encode_value
+from fluent_pipeline.ndjson import records_of
+from fluent_pipeline.protocol.frames import Frame, frame_of, parse_frame
+from fluent_pipeline.protocol.framing import Framer, Message
+from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
 from support.events import MILLISECOND, SECOND, Scene
 from support.programs import FLUENT_EQL
 from support.relays import configuration
-from support.target import WAIT, Target, target
+from support.rules import driver
 
 CHUNKS = int(os.environ.get("FAULT_CHUNKS", "300"))
-KILLS = 10
+KILLS = 5
 RECORDS_A_CHUNK = 20
+CHUNKS_OF_A_SEQUENCE = 12
+"""How many chunks after its network event a sequence's file event comes."""
+IN_FLIGHT = 8
+WAIT = 30
+TARGET = Path(__file__).parent.parent / "support" / "target_program.py"
 
 
 def chunks() -> list[tuple[str, bytes]]:
-    """Chunks of records with ids of their own; each third has a whole sequence in it."""
+    """Chunks of records with ids of their own; a sequence begins in each, and one ends."""
     made = []
     for number in range(CHUNKS):
-        scene = Scene(number)
         records: list[dict[str, Any]] = [
             {"event": {"id": f"{number}-{n}"}, "text": "x" * 300} for n in range(RECORDS_A_CHUNK)
         ]
-        if number % 3 == 0:
-            records += [scene.network(0, pid=number), scene.file(SECOND, pid=number)]
+        records.append(network_of(number))
+        if number >= CHUNKS_OF_A_SEQUENCE:
+            records.append(file_of(number - CHUNKS_OF_A_SEQUENCE))
         entries = [encode_entry(n * MILLISECOND, encode_value(r)) for n, r in enumerate(records)]
         options = {"chunk": f"c{number}", "size": len(entries)}
         made.append((f"c{number}", encode_forward("app", entries, options)))
     return made
+
+
+def network_of(number: int) -> dict[str, Any]:
+    return with_id(Scene(number).network(0, pid=number), f"network-{number}")
+
+
+def file_of(number: int) -> dict[str, Any]:
+    return with_id(Scene(number).file(SECOND, pid=number), f"file-{number}")
+
+
+def with_id(record: dict[str, Any], name: str) -> dict[str, Any]:
+    record["event"]["id"] = name
+    return record
+
+
+def expected_alerts() -> dict[str, str]:
+    """The alert id of each completing event, as a filter that nothing happens to finds them."""
+    found, runner = {}, driver(reorder_window=0)
+    for number in range(CHUNKS - CHUNKS_OF_A_SEQUENCE):
+        (alert,) = runner.send([network_of(number), file_of(number)]).alerts
+        found[f"file-{number}"] = alert["id"]
+    return found
+
+
+def expected_ids() -> set[str]:
+    filler = {f"{number}-{n}" for number in range(CHUNKS) for n in range(RECORDS_A_CHUNK)}
+    networks = {f"network-{number}" for number in range(CHUNKS)}
+    return filler | networks | {f"file-{number}" for number in range(CHUNKS - CHUNKS_OF_A_SEQUENCE)}
 
 
 class Sender:
@@ -59,12 +100,18 @@ class Sender:
             except (OSError, asyncio.IncompleteReadError, TimeoutError):
                 await asyncio.sleep(0.05)
 
+    async def acknowledgements(self, count: int) -> None:
+        """Return once there are ``count``."""
+        async with asyncio.timeout(3 * WAIT + CHUNKS / 50):
+            while len(self.acknowledged) < count:
+                await asyncio.sleep(0.002)
+
     async def _connection(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             acks = msgpack.Unpacker()
             while self.left:
-                sent = list(self.left.items())[:8]
+                sent = list(self.left.items())[:IN_FLIGHT]
                 writer.write(b"".join(raw for _, raw in sent))
                 waiting = {name for name, _ in sent}
                 while waiting:
@@ -82,81 +129,101 @@ class Sender:
 
 
 class Killed:
-    """A relay as a process that is killed and started again on the same port."""
+    """A program that is killed and started again."""
 
-    def __init__(self, folder: Path, text: str) -> None:
-        self._config = folder / "relay.yaml"
-        self._config.write_text(text)
-        self._folder = folder
-        self.process = self._start()
+    def __init__(self, log: Path, *command: str | Path) -> None:
+        self._command = [str(part) for part in command]
+        self._log = log
+        self._start()
 
     def kill_and_start(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process = self._start()
+        self.kill()
+        self._start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [str(FLUENT_EQL), "run", "--config", str(self._config)]
-        with open(self._folder / "log", "ab") as log:
-            return subprocess.Popen(command, stderr=log)
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _start(self) -> None:
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(self._command, stderr=log)
 
 
-def found_in(behind: Target) -> tuple[set[str], list[str]]:
-    """The ids of the records that arrived, and those of their alerts."""
+@contextmanager
+def killed(log: Path, *command: str | Path) -> Iterator[Killed]:
+    """A running program; killed at the end, too."""
+    program = Killed(log, *command)
+    try:
+        yield program
+    finally:
+        program.kill()
+
+
+def received_by_target(path: Path) -> Iterator[Event]:
+    """The log records of a target's file; what a kill tore off was not acknowledged."""
+    framer = Framer(Limits())
+    with open(path, "rb") as file:
+        while data := file.read(1_000_000):
+            framer.receive_data(data)
+            while isinstance(message := framer.next_message(), Message):
+                frame = parse_frame(message)
+                assert isinstance(frame, Frame)
+                yield from records_of(frame_of(bytes(frame.raw)), Limits())
+
+
+def found_in(path: Path) -> tuple[set[str], dict[str, set[str]]]:
+    """The ids of the records that arrived, and of each those of its alerts."""
     ids: set[str] = set()
-    alerts: list[str] = []
-    for event in behind.all_events():
-        ids.add(event.record["event"]["id"])
-        alerts += [alert["id"] for alert in event.record.get("eql", {}).get("alerts", [])]
+    alerts: dict[str, set[str]] = defaultdict(set)
+    for event in received_by_target(path):
+        name = event.record["event"]["id"]
+        ids.add(name)
+        for alert in event.record.get("eql", {}).get("alerts", []):
+            alerts[name].add(alert["id"])
     return ids, alerts
 
 
-def expected_ids() -> set[str]:
-    return {f"{number}-{n}" for number in range(CHUNKS) for n in range(RECORDS_A_CHUNK)}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
+    return ports
 
 
 @pytest.mark.parametrize("storage", ["memory", "filesystem"])
-async def test_what_was_acknowledged_arrives_though_relay_and_target_are_killed(
+async def test_what_was_acknowledged_arrives_and_every_alert_though_relay_and_target_are_killed(
     storage: str, tmp_path: Path
 ) -> None:
-    port, source = free_port(), random.Random(7)
-    async with target() as behind:
-        text = configuration(
-            target_port=behind.port,
+    (port, behind_port), source = free_ports(2), random.Random(7)
+    arrived, config = tmp_path / "arrived", tmp_path / "relay.yaml"
+    config.write_text(
+        configuration(
+            target_port=behind_port,
             service={"storage.path": str(tmp_path / "storage"), "log_level": "warn"},
             forward_input={"port": port},
-            eql={"reorder_window": "50ms"},
+            eql={"reorder_window": "20ms", "state.ttl": "1h"},
             forward_output={"require_ack_response": True, "storage.type": storage},
         )
-        relay = await asyncio.to_thread(Killed, tmp_path, text)
+    )
+    with (
+        killed(
+            tmp_path / "target.log", sys.executable, TARGET, str(behind_port), arrived
+        ) as behind,
+        killed(tmp_path / "relay.log", FLUENT_EQL, "run", "--config", config) as relay,
+    ):
         sender = Sender(port)
         sending = asyncio.create_task(sender.run())
-        try:
-            for round in range(KILLS):
-                goal = (round + 1) * CHUNKS // (KILLS + 2)
-                async with asyncio.timeout(3 * WAIT):
-                    while len(sender.acknowledged) < goal:
-                        await asyncio.sleep(source.random() / 100)
-                if round % 2:
-                    await behind.stop()
-                    await behind.start(behind.port)
-                else:
-                    await asyncio.to_thread(relay.kill_and_start)
-            async with asyncio.timeout(6 * WAIT):
-                await sending
-                while not expected_ids() <= found_in(behind)[0]:
-                    await asyncio.sleep(0.2 + CHUNKS / 3000)
-        finally:
-            sending.cancel()
-            relay.process.kill()
-            relay.process.wait()
-        ids, alerts = found_in(behind)
-    assert len(sender.acknowledged) == CHUNKS
+        moments = sorted(source.sample(range(1, CHUNKS * 9 // 10), 2 * KILLS))
+        for moment, program in zip(moments, [relay] * KILLS + [behind] * KILLS, strict=True):
+            await sender.acknowledgements(moment)
+            await asyncio.sleep(source.random() / 20)
+            await asyncio.to_thread(program.kill_and_start)
+        await sender.acknowledgements(CHUNKS)
+        await sending
+        async with asyncio.timeout(6 * WAIT):
+            while not expected_ids() <= found_in(arrived)[0]:
+                await asyncio.sleep(0.2 + CHUNKS / 1000)
+    ids, alerts = found_in(arrived)
     assert expected_ids() <= ids
-    assert len(set(alerts)) == len(range(0, CHUNKS, 3))
+    assert alerts == {name: {alert} for name, alert in expected_alerts().items()}

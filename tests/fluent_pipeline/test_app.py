@@ -170,17 +170,53 @@ async def test_a_sequence_whose_events_straddle_a_restart_is_found(tmp_path: Pat
     assert "eql-alert" in tagged["tags"]
 
 
-async def test_a_damaged_state_is_told_and_the_relay_starts_all_the_same(
+async def test_damaged_notes_are_told_and_the_relay_starts_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "eql.0.state").write_bytes(b"nonsense")
+    (tmp_path / "state" / "eql.0").mkdir(parents=True)
+    (tmp_path / "state" / "eql.0" / "1.notes").write_bytes(b"nonsense")
     async with target() as behind:
         text = configuration(target_port=behind.port, service={"storage.path": str(tmp_path)})
         async with running_relay(text) as relay, client_of(relay) as client:
             await client.send(forward_frame([{"a": 1}], chunk="c").raw)
             await client.read_until(ack_of("c"))
-    assert "eql.0: its saved state is not taken up" in caplog.text
+    assert "damaged and not taken up" in caplog.text
+
+
+async def test_notes_that_cannot_be_kept_are_trouble(tmp_path: Path) -> None:
+    async with target() as behind:
+        text = configuration(target_port=behind.port, service={"storage.path": str(tmp_path)})
+        async with running_relay(text) as relay, client_of(relay) as client:
+            (tmp_path / "state" / "eql.0").rename(tmp_path / "away")
+            await client.send(forward_frame([Scene().network(0)], chunk="c").raw)
+            await client.read_until(ack_of("c"))
+            assert any("cannot be kept" in trouble for trouble in relay.troubles())
+
+
+async def test_what_has_not_been_delivered_is_not_noted(tmp_path: Path) -> None:
+    scene = Scene()
+    async with target() as behind:
+        behind.acks = False
+        text = configuration(
+            target_port=behind.port,
+            service={"storage.path": str(tmp_path), "grace": "10ms"},
+            eql={"reorder_window": "0", "alert_copies": True},
+            forward_output={"require_ack_response": True},
+        )
+        frames = [forward_frame([event], chunk="c") for event in (scene.network(0),)]
+        frames.append(forward_frame([scene.file(SECOND)], chunk="f"))
+        async with running_relay(text) as relay, client_of(relay) as client:
+            for frame in frames:
+                await client.send(frame.raw)
+            await behind.received(3)
+        behind.acks = True
+        behind.frames.clear()
+        async with running_relay(text) as relay, client_of(relay) as client:
+            for frame in frames:
+                await client.send(frame.raw)
+            await client.read_until(ack_of("c") + ack_of("f"))
+        tags = [frame.tag for frame in behind.frames]
+    assert tags.count("eql.alert.network_connection_followed_by_file_creation") == 1
 
 
 async def test_a_stop_reads_nothing_more_even_where_a_full_buffer_drains() -> None:

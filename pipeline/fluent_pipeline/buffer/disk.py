@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fluent_pipeline.buffer.records import HEADER, Damage, Record, encode_record, scan
+from fluent_pipeline.buffer.records import HEADER, Damage, Record, encode_record, scan, write_all
 
 SEGMENT_SIZE = 16_000_000
 NUMBER_BYTES = 8
@@ -86,7 +86,7 @@ class DiskBuffer:
         segment, number = self._segments[-1], self._next_number
         record = encode_record(number, data)
         assert self._output is not None
-        _write_all(self._output, record)
+        write_all(self._output, record)
         stored = Stored(number, segment, segment.size + HEADER.size, segment.size + len(record))
         self._next_number += 1
         segment.size += len(record)
@@ -197,12 +197,6 @@ def _numbers(path: Path) -> set[int]:
         int.from_bytes(content[place : place + NUMBER_BYTES], "big")
         for place in range(0, whole, NUMBER_BYTES)
     }
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _sync_folder(folder: Path) -> None:

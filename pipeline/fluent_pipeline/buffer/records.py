@@ -1,4 +1,4 @@
-"""How frames are written one after another into a file, and found again in a damaged one.
+"""How data is written one after another into a file, and found again in a damaged one.
 
 A record is a marker, the length of its data, its number, a CRC-32 of number and data, and the
 data. Where a record is damaged, the next one is looked for by its marker.
@@ -6,6 +6,7 @@ data. Where a record is damaged, the next one is looked for by its marker.
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -36,6 +37,13 @@ class Damage:
 def encode_record(number: int, data: bytes) -> bytes:
     """A record, ready to be appended."""
     return HEADER.pack(MARKER, len(data), number, _checksum(number, data)) + data
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write to a file to the last byte. Raises OSError; some of it may be written by then."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def scan(content: bytes | memoryview) -> Iterator[Record | Damage]:

@@ -71,6 +71,12 @@ class ServiceConfig:
         "folder for what is to survive a restart; nothing is kept without it",
         default=None,
     )
+    storage_state_limit_size: int = option(
+        "storage.state_limit_size",
+        positive(size),
+        "bytes on disk of what a filter remembers, at most; past it the oldest is forgotten",
+        default=256 * MEGABYTE,
+    )
 
 
 @dataclass(frozen=True, slots=True)

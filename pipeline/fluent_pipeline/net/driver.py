@@ -38,10 +38,14 @@ class Driver:
         """Decide and send everything that is held."""
         self._router.send(self._engine.flush(self._clock()))
 
-    def _wake(self) -> None:
-        self._timer = None
+    def advance(self) -> None:
+        """Decide and send what is due."""
         self._router.send(self._engine.advance(self._clock()))
         self._set_timer()
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.advance()
 
     def _set_timer(self) -> None:
         deadline = self._engine.next_deadline()

@@ -45,25 +45,10 @@ class SequenceMatcher:
         self._timelines[key] = timeline
         return completed
 
-    def timelines(self, now: int) -> list[Timeline]:
-        """What is remembered at ``now``, the key soonest to be forgotten first."""
-        self.expire(now)
-        return list(self._timelines.values())
-
-    def restore(self, key: Hashable, timeline: Timeline) -> None:
-        """Remember a key as of its newest event; the calls come in the order of these."""
-        self._now = timeline.newest
-        self._timelines[key] = timeline
-
     @property
-    def limits(self) -> StateLimits:
-        """How much is remembered."""
-        return self._limits
-
-    @property
-    def empty(self) -> Machine:
-        """A machine of this rule without partial sequences; to be copied."""
-        return self._empty
+    def ttl(self) -> int:
+        """For how long an event is remembered, in nanoseconds."""
+        return self._limits.ttl
 
     def expire(self, now: int) -> None:
         """Forget the keys whose time is over; costs what expires."""

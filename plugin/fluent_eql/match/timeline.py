@@ -33,30 +33,6 @@ class Timeline:
         self._max_pending = max_pending
         self._retired: list[StageMatch] = []
 
-    @classmethod
-    def of(
-        cls,
-        before: Machine,
-        recent: list[StageMatch],
-        horizon: Order | None,
-        max_pending: int,
-    ) -> Timeline:
-        """The timeline that has these :meth:`parts`; sequences once completed stay completed."""
-        timeline = cls(before, max_pending)
-        timeline._recent = recent
-        timeline._horizon = horizon
-        timeline._run_again([])
-        return timeline
-
-    @property
-    def newest(self) -> int:
-        """When the newest remembered event arrived; 0 where none is remembered."""
-        return max((match.arrived for match in self._recent), default=0)
-
-    def parts(self) -> tuple[Machine, list[StageMatch], Order | None]:
-        """The machine before the remembered events, these, and the place of the last before."""
-        return self._before, self._recent, self._horizon
-
     def run(self, batch: Iterable[StageMatch]) -> list[StageMatch]:
         """Take events in their order; those that now complete a sequence, old ones included.
 
