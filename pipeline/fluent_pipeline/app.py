@@ -98,8 +98,12 @@ class Relay:
         if self.monitor is not None:
             await self.monitor.stop()
 
-    def renew_certificates(self) -> None:
-        """Read the files of certificates again; what cannot be used leaves the old ones."""
+    def renew_certificates(self) -> list[str]:
+        """Read the files of certificates again; what cannot be used leaves the old ones.
+
+        The answer says which those are, and why.
+        """
+        problems = []
         outputs = [output for output in self._router.outputs if isinstance(output, ForwardOutput)]
         used = [(listener.name, listener.tls) for listener in self.listeners if listener.tls]
         used += [(output.name, tls) for output in outputs for tls in output.certificates]
@@ -108,7 +112,9 @@ class Relay:
                 tls.renew()
                 log.info("%s: certificates read again", name)
             except OSError as error:
-                log.error("%s: the old certificates stay: %s", name, error)
+                problems.append(f"{name}: the old certificates stay: {error}")
+                log.error("%s", problems[-1])
+        return problems
 
     def _kept(self, stages: list[Stage], service: ServiceConfig) -> Journals:
         assert self._storage is not None
@@ -142,7 +148,12 @@ class Relay:
 
     def _monitor(self, service: ServiceConfig) -> MonitorServer:
         return MonitorServer(
-            service.http_listen, service.http_port, troubles=self.troubles, sample=self._sample
+            service.http_listen,
+            service.http_port,
+            troubles=self.troubles,
+            sample=self._sample,
+            reload=self.renew_certificates,
+            token=service.http_token,
         )
 
     @property

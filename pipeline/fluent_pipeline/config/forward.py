@@ -220,7 +220,7 @@ class ForwardOutputConfig:
     )
     entry_format: str = option(
         "entry_format",
-        choice("keep", "v1"),
+        choice("keep", "v1", "auto"),
         "keep sends entries as they came; v1 sends [time, record], which Fluentd needs",
         default="keep",
     )
@@ -241,6 +241,12 @@ class ForwardOutputConfig:
         positive(duration),
         "how long connecting and the handshake may take",
         default=10 * SECOND,
+    )
+    keepalive_max_recycle: int = option(
+        "net.keepalive_max_recycle",
+        integer(0),
+        "messages on a connection before a new one is made; 0 keeps it",
+        default=0,
     )
     retry_wait: int = option(
         "retry_wait", positive(duration), "wait before the first new attempt", default=SECOND

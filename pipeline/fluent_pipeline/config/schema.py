@@ -53,6 +53,13 @@ class ServiceConfig:
         "http_listen", text, "address of the HTTP server", default="127.0.0.1"
     )
     http_port: int = option("http_port", PORT, "port of the HTTP server", default=2020)
+    http_token: str | None = option(
+        "http_token",
+        text,
+        "what a request that changes something must bear; without it none may",
+        default=None,
+        secret=True,
+    )
     grace: int = option(
         "grace",
         duration,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import ssl
 import time
@@ -20,14 +21,20 @@ from fluent_pipeline.net.feed import Feed, Share
 from fluent_pipeline.net.streams import READ_SIZE, MessageReader
 from fluent_pipeline.net.tls import Certificate, Renewing, client_context
 from fluent_pipeline.protocol.acks import AckReader, chunk_id
+from fluent_pipeline.protocol.adapt import TargetFormat, adapt
 from fluent_pipeline.protocol.frames import Frame
 from fluent_pipeline.protocol.framing import NEED_DATA
 from fluent_pipeline.protocol.handshake import ClientHandshake
+from fluent_pipeline.protocol.limits import Limits
 
 COALESCED = 65_536
 MOST_FRAMES_IN_FLIGHT = 1_000
 MOST_BYTES_IN_FLIGHT = 32_000_000
 """Written and not acknowledged, at most, before a target gets no more."""
+
+UNLIMITED = Limits(inflated=1 << 40)
+"""What comes here has been inflated within the input's limits before."""
+V1 = TargetFormat(entry_format="v1", limit=1 << 40)
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +72,7 @@ class Target:
         self._bytes_in_flight = 0
         self._by_chunk: dict[Hashable, deque[_InFlight]] = {}
         self._has_room = asyncio.Event()
+        self._needs_v1 = config.entry_format == "auto"
         self._backoff = Backoff(config.retry_wait / 10**9, config.retry_max_interval / 10**9)
 
     @property
@@ -83,7 +91,9 @@ class Target:
         """Deliver for ever."""
         while True:
             try:
-                await self._connect_and_serve(feed)
+                if await self._connect_and_serve(feed):
+                    feed.went_down(self.share, [])
+                    continue
                 reason = "the target closed the connection"
             except TimeoutError as error:
                 reason = str(error) or "timed out"
@@ -95,7 +105,8 @@ class Target:
             log.warning("%s: %s; trying again in %.1f s", self.name, self.trouble, wait)
             await asyncio.sleep(wait)
 
-    async def _connect_and_serve(self, feed: Feed) -> None:
+    async def _connect_and_serve(self, feed: Feed) -> bool:
+        """Serve one connection to its end; whether it ended because it had served enough."""
         async with asyncio.timeout(self._config.connect_timeout / 10**9):
             reader, writer = await self._connect()
             try:
@@ -107,14 +118,13 @@ class Target:
         feed.went_up(self.share)
         log.info("%s: connected to %s", self.name, self.address)
         writer.transport.set_write_buffer_limits(high=0)
-        tasks = [
-            asyncio.create_task(self._write(writer, feed)),
-            asyncio.create_task(self._read(reader, leftover)),
-        ]
+        writing = asyncio.create_task(self._write(writer, feed))
+        tasks = [writing, asyncio.create_task(self._read(reader, leftover))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            return writing in done
         finally:
             for task in tasks:
                 task.cancel()
@@ -148,32 +158,41 @@ class Target:
         )
         messages = MessageReader(reader)
         writer.write(handshake.receive_hello(await messages.next()))
+        self._needs_v1 = self._config.entry_format == "auto" and handshake.server_is_fluentd
         handshake.receive_pong(await messages.next())
         return messages.unread()
 
     async def _write(self, writer: asyncio.StreamWriter, feed: Feed) -> None:
-        while True:
-            await self._room()
+        """Write until the connection has served enough, and all on it has been acknowledged."""
+        written, enough = 0, self._config.keepalive_max_recycle or math.inf
+        while written < enough:
+            await self._room(MOST_FRAMES_IN_FLIGHT, MOST_BYTES_IN_FLIGHT)
             await feed.turn(self.share)
             batch: list[_InFlight] = []
             size = 0
-            while feed.queue and size < COALESCED:
-                frame = feed.queue[0].load()
+            while feed.queue and size < COALESCED and written < enough:
+                frame = self._as_taken(feed.queue[0].load())
                 writer.write(frame.raw)
                 batch.append(self._take(feed.queue.popleft(), frame))
                 size += len(frame.raw)
+                written += 1
             feed.took(self.share, size)
             await writer.drain()
             for sent in batch:
                 if not sent.awaits_ack and sent in self._in_flight:
                     self._delivered(sent)
+        await self._room(1, 1)
 
-    async def _room(self) -> None:
-        """Wait while too much is written and not acknowledged."""
-        while (
-            len(self._in_flight) >= MOST_FRAMES_IN_FLIGHT
-            or self._bytes_in_flight >= MOST_BYTES_IN_FLIGHT
-        ):
+    def _as_taken(self, frame: Frame) -> Frame:
+        """The frame in the entry format of this target, where that is found out from it."""
+        if not self._needs_v1:
+            return frame
+        (adapted,) = adapt(frame, 0, V1, UNLIMITED) or [frame]
+        return adapted
+
+    async def _room(self, frames: int, size: int) -> None:
+        """Wait while so much is written and not acknowledged."""
+        while len(self._in_flight) >= frames or self._bytes_in_flight >= size:
             self._has_room.clear()
             await self._has_room.wait()
 

@@ -13,13 +13,9 @@ from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.net.durable import DurableQueue, InMemory, Item
 from fluent_pipeline.net.feed import Feed, Share
 from fluent_pipeline.net.output import QueuedOutput
-from fluent_pipeline.net.target import Target
+from fluent_pipeline.net.target import UNLIMITED, Target
 from fluent_pipeline.net.tls import Renewing
 from fluent_pipeline.protocol.adapt import TargetFormat, adapt
-from fluent_pipeline.protocol.limits import Limits
-
-UNLIMITED = Limits(inflated=1 << 40)
-"""What comes here has been inflated within the input's limits before."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +50,7 @@ class ForwardOutput(QueuedOutput[Item]):
         ]
         self._feed = Feed(self._queue, [target.share for target in self._targets])
         self._format = TargetFormat(
-            entry_format=config.entry_format,
+            entry_format="keep" if config.entry_format == "auto" else config.entry_format,
             compress=config.compress,
             limit=config.chunk_limit_size,
         )

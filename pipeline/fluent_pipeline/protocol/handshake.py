@@ -20,6 +20,8 @@ from fluent_pipeline.protocol.framing import Message
 WRONG_KEY = "shared_key mismatch"
 WRONG_PASSWORD = "username/password mismatch"
 NO_PASSWORD = b"\0"
+NONCE_AS_BIN = b"\xa5nonce\xc4"
+"""How Fluentd writes its nonce; Fluent Bit and this relay write a str."""
 PING_ELEMENTS = 6
 PING_FORMS = (
     b"\xa4PING",
@@ -116,9 +118,12 @@ class ClientHandshake:
         self._password = password.encode()
         self._salt = salt
         self._nonce = b""
+        self.server_is_fluentd = False
 
     def receive_hello(self, message: Message) -> bytes:
         """Take the server's HELO; the PING to answer it with.
+
+        ``server_is_fluentd`` is known then.
 
         Raises RemoteProtocolError where the message is no HELO.
         """
@@ -126,6 +131,7 @@ class ClientHandshake:
         if len(parts) != 2 or parts[0] != b"HELO" or not isinstance(parts[1], dict):
             raise RemoteProtocolError("expected a HELO with its options", message.offset)
         self._nonce = _text(parts[1].get(b"nonce"))
+        self.server_is_fluentd = NONCE_AS_BIN in message.raw
         auth = _text(parts[1].get(b"auth"))
         digest = _digest(self._salt, self._hostname, self._nonce, self._key)
         password = _digest(auth, self._username, self._password) if auth else b""

@@ -88,3 +88,61 @@ async def test_a_port_in_use_is_an_error_when_it_starts() -> None:
         with pytest.raises(OSError, match=str(port)):
             await second.start()
         await second.stop()
+
+
+@asynccontextmanager
+async def reloadable(
+    token: str | None, problems: list[str]
+) -> AsyncIterator[tuple[str, list[int]]]:
+    """The address of a server's reload, and a list that gets an item for each one done."""
+    done: list[int] = []
+
+    def reload() -> list[str]:
+        done.append(1)
+        return problems
+
+    server = MonitorServer("127.0.0.1", 0, troubles=list, sample=list, reload=reload, token=token)
+    await server.start()
+    try:
+        yield server.address + "/api/v1/reload", done
+    finally:
+        await server.stop()
+
+
+@pytest.mark.parametrize(
+    "authorization", ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret "], ids=repr
+)
+async def test_who_bears_the_token_may_reload(authorization: str) -> None:
+    async with reloadable("s3cret", []) as (url, done), aiohttp.ClientSession() as http:
+        async with http.post(url, headers={"Authorization": authorization}) as answer:
+            assert (answer.status, await answer.json()) == (200, {"status": "ok", "problems": []})
+    assert len(done) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic s3cret"}],
+    ids=["none", "wrong", "basic"],
+)
+async def test_who_does_not_bear_the_token_changes_nothing(headers: dict[str, str]) -> None:
+    async with reloadable("s3cret", []) as (url, done), aiohttp.ClientSession() as http:
+        async with http.post(url, headers=headers) as answer:
+            assert answer.status == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            assert "s3cret" not in await answer.text()
+    assert done == []
+
+
+async def test_without_a_token_nobody_may_reload() -> None:
+    async with reloadable(None, []) as (url, done), aiohttp.ClientSession() as http:
+        async with http.post(url, headers={"Authorization": "Bearer "}) as answer:
+            assert answer.status == 403
+            assert "http_token" in await answer.text()
+    assert done == []
+
+
+async def test_what_a_reload_could_not_do_is_told() -> None:
+    async with reloadable("s3cret", ["a: no such file"]) as (url, _), aiohttp.ClientSession() as h:
+        async with h.post(url, headers={"Authorization": "Bearer s3cret"}) as answer:
+            assert answer.status == 500
+            assert (await answer.json())["problems"] == ["a: no such file"]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgpack
 import pytest
 
 from fluent_pipeline.app import Relay
+from fluent_pipeline.protocol.framing import Framer, Message
+from fluent_pipeline.protocol.handshake import Accepted, ServerHandshake
+from fluent_pipeline.protocol.limits import Limits
+from support.forward import decoded
 from support.frames import ack_of, forward_frame
 from support.relays import Client, client_of, configuration, running_relay
 from support.target import WAIT, Target, target
@@ -158,3 +163,95 @@ async def test_a_target_gets_no_more_while_too_much_is_unacknowledged(
             assert len(behind.frames) < 8 + 5
             behind.acknowledge()
             await all_acks(client)
+
+
+async def test_a_connection_that_has_served_enough_is_replaced_and_nothing_is_sent_twice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with target() as behind:
+        text = configuration(
+            target_port=behind.port,
+            filters=[],
+            forward_output={"require_ack_response": True, "net.keepalive_max_recycle": 10},
+        )
+        with caplog.at_level("INFO", logger="fluent_pipeline.net.target"):
+            async with running_relay(text) as relay, client_of(relay) as client:
+                await client.send(SENT)
+                await all_acks(client)
+        assert caplog.text.count("connected to") in (4, 5)
+        assert "trying again" not in caplog.text
+        assert behind.raw == SENT
+
+
+async def test_a_connection_is_not_replaced_before_all_on_it_is_acknowledged() -> None:
+    async with target() as behind:
+        behind.acks = False
+        text = configuration(
+            target_port=behind.port,
+            filters=[],
+            forward_output={"require_ack_response": True, "net.keepalive_max_recycle": 10},
+        )
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(SENT)
+            await behind.received(10)
+            await client.expect_silence()
+            assert len(behind.frames) == 10
+            behind.acknowledge()
+            await all_acks(client)
+        assert behind.raw == SENT
+
+
+WITH_METADATA = msgpack.packb(["app", [[[1, {"m": 1}], {"n": 1}]], {"size": 1, "chunk": "c0"}])
+
+
+async def entries_sent_to(hello_of: Callable[[bytes], bytes], **output: Any) -> Any:
+    """What a server that greets so gets, with entry_format auto, of an entry with metadata."""
+    got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handshake = ServerHandshake("server", "key", {}, nonce=b"n" * 16, auth_salt=b"")
+        writer.write(hello_of(handshake.hello()))
+        framer = Framer(Limits())
+        while data := await reader.read(1000):
+            framer.receive_data(data)
+            while isinstance(message := framer.next_message(), Message):
+                if not got.done() and b"PING" in bytes(message.raw):
+                    answer = handshake.receive_ping(message)
+                    assert isinstance(answer, Accepted)
+                    writer.write(answer.pong)
+                else:
+                    got.set_result(bytes(message.raw))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        keys = {"entry_format": "auto", "retry_wait": "50ms", **output}
+        text = configuration(target_port=port, filters=[], forward_output=keys)
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(WITH_METADATA)
+            async with asyncio.timeout(WAIT):
+                return decoded(await got)[1]
+
+
+def fluentds_hello(ours: bytes) -> bytes:
+    """Fluentd writes its nonce as bin."""
+    return msgpack.packb(["HELO", {"nonce": b"n" * 16, "auth": b"", "keepalive": True}])
+
+
+def fluent_bits_hello(ours: bytes) -> bytes:
+    return msgpack.packb([b"HELO", {b"nonce": b"n" * 16, b"auth": b""}], use_bin_type=False)
+
+
+async def test_entry_format_auto_strips_metadata_for_fluentd() -> None:
+    assert await entries_sent_to(fluentds_hello, shared_key="key") == [[1, {"n": 1}]]
+
+
+@pytest.mark.parametrize("hello", [fluent_bits_hello, bytes], ids=["Fluent Bit", "fluent-eql"])
+async def test_entry_format_auto_keeps_metadata_for_who_takes_it(
+    hello: Callable[[bytes], bytes],
+) -> None:
+    assert await entries_sent_to(hello, shared_key="key") == [[[1, {"m": 1}], {"n": 1}]]
+
+
+async def test_entry_format_auto_strips_metadata_where_the_peer_cannot_be_known() -> None:
+    assert await entries_sent_to(lambda ours: b"") == [[1, {"n": 1}]]
