@@ -84,6 +84,7 @@ class EngineCounts:
     """What has gone through, for metrics and the log."""
 
     frames: int = 0
+    frames_hit: int = 0
     bytes: int = 0
     frames_held: int = 0
     frames_changed: int = 0
@@ -245,7 +246,8 @@ class Engine:
         if offsets is None:
             entries = walk(payload, frame.mode)
         elif offsets:
-            entries = entries_at(payload, frame.mode, offsets)
+            self.counts.frames_hit += 1
+            entries = entries_at(payload, frame.mode, offsets, frame.index)
         else:
             return {}
         events = {}

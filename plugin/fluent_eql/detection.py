@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import islice, product
-from typing import Any
+from typing import Any, NamedTuple
 
 from fluent_eql.alert import Alert, summary
 from fluent_eql.api import Metric
 from fluent_eql.event import Event
 from fluent_eql.event_time import iso_8601, nanoseconds_of
-from fluent_eql.fields import Fields
+from fluent_eql.fields import Fields, Projection
 from fluent_eql.lang import Condition, EventQuery, JoinKey, SequenceQuery
 from fluent_eql.match.matcher import SequenceMatcher, StateLimits
 from fluent_eql.rules import Rule
 from fluent_eql.settings import EqlOptions
 
+EVENT_ID = "event.id"
 LEAST_TTL = 600 * 10**9
 WARNING_INTERVAL = 60 * 10**9
 MOST_JOIN_VALUES = 256
@@ -30,8 +30,7 @@ Identity = tuple[tuple[Any, ...], int, Any]
 """An event's values of ``event.id``, its time in nanoseconds, its tiebreaker."""
 
 
-@dataclass(frozen=True, slots=True)
-class StagesOfKey:
+class StagesOfKey(NamedTuple):
     """The stages that an event satisfies for one join key, the last stage first.
 
     ``key`` equals another only for equal values of the same type (true is not 1).
@@ -42,19 +41,54 @@ class StagesOfKey:
     stages: tuple[int, ...]
 
 
-class Observation:
-    """An event as rules see it: its fields, time, tiebreaker and identity.
+class Observer:
+    """Reads of events what these conditions and join keys, and the settings, ask for."""
 
-    Raises ValueError where the event's record is not one msgpack map.
+    def __init__(self, queries: Iterable[EventQuery | SequenceQuery], settings: EqlOptions) -> None:
+        self._timestamp_fields = settings.timestamp_fields
+        self._tiebreaker_field = settings.tiebreaker_field
+        names = {EVENT_ID, *settings.timestamp_fields, settings.tiebreaker_field}
+        for query in queries:
+            names.update(name for condition in query.conditions for name in condition.fields)
+            if isinstance(query, SequenceQuery):
+                names.update(key.name for stage in query.stages for key in stage.by)
+        self._projection = Projection(names)
+
+    def observe(self, event: Event) -> Observation:
+        """Raises ValueError where the event's record is not one msgpack map."""
+        fields = self._projection.fields(event.raw)
+        time, given = self._when(event, fields)
+        tiebreaker = fields[self._tiebreaker_field]
+        return Observation(
+            fields, time, given, tiebreaker[0] if tiebreaker else None, fields[EVENT_ID]
+        )
+
+    def _when(self, event: Event, fields: Fields) -> tuple[int, Any]:
+        for name in self._timestamp_fields:
+            for value in fields[name]:
+                time = nanoseconds_of(value)
+                if time is not None:
+                    return time, value
+        return event.time, None
+
+
+class Observation(NamedTuple):
+    """An event as rules see it.
+
+    ``time`` in nanoseconds since the epoch, ``given`` is what it was read from, None where that
+    is the entry; ``tiebreaker`` and ``event_id`` are values of the record.
     """
 
-    __slots__ = ("fields", "time", "timestamp", "tiebreaker", "event_id")
+    fields: Fields
+    time: int
+    given: Any
+    tiebreaker: Any
+    event_id: tuple[Any, ...]
 
-    def __init__(self, event: Event, settings: EqlOptions) -> None:
-        self.fields = Fields(event.record)
-        self.time, self.timestamp = self._when(event, settings.timestamp_fields)
-        self.tiebreaker = next(iter(self.fields.values(settings.tiebreaker_field)), None)
-        self.event_id = self.fields.values("event.id")
+    @property
+    def timestamp(self) -> str:
+        """The time as the record has it, where that is text; else in ISO 8601."""
+        return self.given if isinstance(self.given, str) else iso_8601(self.time)
 
     @property
     def identity(self) -> Identity | None:
@@ -63,16 +97,8 @@ class Observation:
 
     def summary(self, stage: int, condition: Condition) -> dict[str, Any]:
         """What an alert says of this event; see :func:`fluent_eql.alert.summary`."""
-        tested = {name: self.fields.values(name) for name in condition.fields}
+        tested = {name: self.fields[name] for name in condition.fields}
         return summary(stage, self.timestamp, self.event_id, tested)
-
-    def _when(self, event: Event, names: Sequence[str]) -> tuple[int, str]:
-        for name in names:
-            for value in self.fields.values(name):
-                time = nanoseconds_of(value)
-                if time is not None:
-                    return time, value if isinstance(value, str) else iso_8601(time)
-        return event.time, iso_8601(event.time)
 
 
 class EventRule:
@@ -96,6 +122,7 @@ class SequenceRule:
 
     def __init__(self, rule: Rule, query: SequenceQuery, settings: EqlOptions) -> None:
         self.rule = rule
+        self.matched = 0
         self.last_stage = len(query.stages) - 1
         self._stages = query.stages
         ttl = settings.state_ttl or max(LEAST_TTL, 2 * (query.maxspan or 0))
@@ -114,21 +141,25 @@ class SequenceRule:
                         found[key] = StagesOfKey(key, by, (*known.stages, stage))
         return list(found.values())
 
-    def summaries(self, seen: Observation, stages: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """What an alert would say of the event, by stage."""
-        return {stage: seen.summary(stage, self._stages[stage].condition) for stage in stages}
-
-    def alert(
-        self, by: JoinValues, events: Sequence[tuple[int, dict[int, dict[str, Any]]]], *, late: bool
-    ) -> Alert:
-        """The alert for a sequence; ``events`` has each one's time and summaries, by stage."""
+    def alert(self, by: JoinValues, events: Sequence[Observation], *, late: bool) -> Alert:
+        """The alert for a sequence; ``events`` has one for each stage."""
         names = [key.name for key in self._stages[0].by]
-        span = min(events[-1][0] - events[0][0], LONGEST_SPAN)
-        told = tuple(summaries[stage] for stage, (_, summaries) in enumerate(events))
+        span = min(events[-1].time - events[0].time, LONGEST_SPAN)
+        told = tuple(
+            seen.summary(number, stage.condition)
+            for number, (seen, stage) in enumerate(zip(events, self._stages, strict=True))
+        )
         return Alert(self.rule, dict(zip(names, by, strict=True)), span, told, late)
 
     def metrics(self) -> Iterator[Metric]:
-        """The size of the rule's state."""
+        """What the rule has seen, and the size of its state."""
+        yield Metric(
+            "fluent_eql_stage_matches_total",
+            "Events that satisfied a stage of a sequence",
+            "counter",
+            self.matched,
+            self.rule.labels,
+        )
         yield Metric(
             "fluent_eql_entities",
             "Join keys that a sequence rule remembers",
@@ -169,9 +200,11 @@ class EvictionWarnings:
 
 def typed_key(by: JoinValues) -> Hashable:
     """A join key that equals another only for equal values of the same type."""
+    if all(value.__class__ is str for value in by):
+        return by
     return tuple((isinstance(value, bool), value) for value in by)
 
 
 def _join_values(fields: Fields, keys: Sequence[JoinKey]) -> Iterator[JoinValues]:
-    columns = [fields.values(key.name) or ((None,) if key.optional else ()) for key in keys]
+    columns = [fields[key.name] or ((None,) if key.optional else ()) for key in keys]
     return islice(product(*columns), MOST_JOIN_VALUES)

@@ -56,6 +56,12 @@ def _from_milliseconds(value: int | float) -> int | None:
 
 
 def _from_text(value: str) -> int | None:
+    if value[-1:] == "Z" and value[19:20] == ".":
+        fraction = value[20:-1]
+        if len(fraction) <= 9 and fraction.isdecimal() and fraction.isascii():
+            seconds = _whole_seconds_of(value[:19])
+            if seconds is not None:
+                return seconds * 10**9 + int(fraction.ljust(9, "0"))
     found = ISO_8601.fullmatch(value)
     if found is None:
         return int(value) * 10**6 if EPOCH_MILLISECONDS.fullmatch(value) else None
@@ -65,6 +71,15 @@ def _from_text(value: str) -> int | None:
     if seconds is None:
         return None
     return seconds * 10**9 + int((found["fraction"] or "0").ljust(9, "0"))
+
+
+@lru_cache(maxsize=4096)
+def _whole_seconds_of(text: str) -> int | None:
+    """The seconds of a date and a time without fraction or zone."""
+    found = ISO_8601.fullmatch(text)
+    if found is None or found["fraction"] or found["zone"] or not found["clock"]:
+        return None
+    return _whole_seconds(found["date"], found["clock"], None)
 
 
 @lru_cache(maxsize=4096)

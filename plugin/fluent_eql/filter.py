@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from operator import itemgetter
-from typing import Any
 
 from fluent_eql.alert import Alert
 from fluent_eql.api import KEEP, Body, Emission, Metric, Note, Outcome, Problem, Replace
@@ -17,6 +16,7 @@ from fluent_eql.detection import (
     EvictionWarnings,
     JoinValues,
     Observation,
+    Observer,
     SequenceRule,
     StagesOfKey,
     typed_key,
@@ -31,12 +31,6 @@ from fluent_eql.rules import Rule, load_rules
 from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
 from fluent_eql.shipped import shipped_rules
-
-COUNTERS = {
-    "fluent_eql_alerts_total": "Completed rules",
-    "fluent_eql_events_decoded_total": "Records that the screen let through to the rules",
-    "fluent_eql_stage_matches_total": "Events that satisfied a stage of a sequence",
-}
 
 
 @dataclass(slots=True, eq=False)
@@ -56,12 +50,12 @@ class _Held:
 
 @dataclass(slots=True)
 class _Subject:
-    """What a stage match remembers of its event. ``held`` is None where it completes nothing.
+    """What a stage match remembers. ``held`` is None where its event completes nothing.
 
     ``announced`` says that its alert was given before a restart.
     """
 
-    summaries: dict[int, dict[str, Any]]
+    event: Event
     by: JoinValues
     held: _Held | None
     announced: bool = False
@@ -77,11 +71,11 @@ class EqlFilter:
         self.rules = tuple(rules)
         self._event_rules, self._sequences = _by_kind(rules, settings)
         self._window: ReorderWindow[tuple[int, Hashable]] = ReorderWindow(settings.reorder_window)
+        self._observer = Observer([rule.query for rule in rules], settings)
         self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
         self._arrivals = count()
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter(
-            dict.fromkeys(_counters_of(self.rules), 0)
-        )
+        self._decoded = 0
+        self._alerts: Counter[tuple[str, bool]] = Counter()
         self._evictions = EvictionWarnings(tuple(self._sequences.values()))
 
     @classmethod
@@ -148,8 +142,21 @@ class EqlFilter:
         return told + ([f"{unreadable} notes cannot be read"] if unreadable else [])
 
     def metrics(self) -> Iterator[Metric]:
-        for (name, labels), value in sorted(self._counts.items()):
-            yield Metric(name, COUNTERS[name], "counter", value, labels)
+        yield Metric(
+            "fluent_eql_events_decoded_total",
+            "Records that the screen let through to the rules",
+            "counter",
+            self._decoded,
+        )
+        for rule in self.rules:
+            for late in (False, True):
+                yield Metric(
+                    "fluent_eql_alerts_total",
+                    "Completed rules",
+                    "counter",
+                    self._alerts[rule.id, late],
+                    (*rule.labels, ("late", str(late).lower())),
+                )
         for sequence in self._sequences.values():
             yield from sequence.metrics()
 
@@ -158,13 +165,13 @@ class EqlFilter:
 
         Raises ValueError where its record is not one msgpack map.
         """
-        return Observation(event, self._settings).time
+        return self._observer.observe(event).time
 
     def _take(self, event: Event, now: int, outcome: Outcome) -> _Held | None:
         """Look at one event: its single-event alerts, and its stage matches into the window."""
-        self._counts["fluent_eql_events_decoded_total", ()] += 1
+        self._decoded += 1
         try:
-            seen = Observation(event, self._settings)
+            seen = self._observer.observe(event)
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
             return None
@@ -194,13 +201,11 @@ class EqlFilter:
             stages=found.stages,
             identity=seen.identity,
             arrived=now,
-            subject=_Subject(
-                sequence.summaries(seen, found.stages), found.by, held if completes else None
-            ),
+            subject=_Subject(held.event, found.by, held if completes else None),
         )
         held.matches.append((number, match))
         self._window.add((number, found.key), match)
-        self._count("fluent_eql_stage_matches_total", sequence.rule)
+        sequence.matched += 1
 
     def _decide(
         self,
@@ -228,17 +233,18 @@ class EqlFilter:
             raise AssertionError("only an event held for its last stage completes a sequence")
         if subject.announced:
             return
-        events = [(part.order[0], part.subject.summaries) for part in match.sequence]
+        events = [self._observer.observe(part.subject.event) for part in match.sequence]
         alert = sequence.alert(subject.by, events, late=not held.open)
         is_new = match.sequence[-1] is match
         if held.open:
             held.alerts.append((number, alert, is_new))
         else:
             self._announce(alert, outcome)
-            raw, note = enrich(held.event, [alert]), partial(self._note_of, number, match)
-            tag = self._alert_tag(alert.rule, held.event.tag)
-            outcome.emitted.append(Emission(tag, held.event.time, raw, note=note))
-            held.event.forget_record()
+            raw = self._enriched(held.event, [alert], outcome)
+            tag, note = self._alert_tag(alert.rule, held.event.tag), self._note_of
+            outcome.emitted.append(
+                Emission(tag, held.event.time, raw, note=partial(note, number, match))
+            )
 
     def _settle(self, held: _Held, outcome: Outcome) -> None:
         held.open = False
@@ -246,7 +252,7 @@ class EqlFilter:
             outcome.decided.append((held.event, KEEP))
         else:
             ordered = sorted(held.alerts, key=itemgetter(0))
-            raw = enrich(held.event, [alert for _, alert, _ in ordered])
+            raw = self._enriched(held.event, [alert for _, alert, _ in ordered], outcome)
             outcome.decided.append((held.event, Replace((raw,))))
             fresh = [alert for _, alert, is_new in ordered if is_new]
             for alert in fresh:
@@ -255,7 +261,16 @@ class EqlFilter:
                 tags = dict.fromkeys(self._alert_tag(a.rule, held.event.tag) for a in fresh)
                 outcome.emitted += [Emission(tag, held.event.time, raw, held.event) for tag in tags]
         self._note(held, outcome)
-        held.event.forget_record()
+
+    def _enriched(self, event: Event, alerts: Sequence[Alert], outcome: Outcome) -> bytes:
+        """The record with its alerts; as it came where it can be read only in part."""
+        try:
+            return enrich(event, alerts)
+        except ValueError as error:
+            outcome.problems.append(Problem(event, f"cannot be tagged: {error}"))
+            return event.raw
+        finally:
+            event.forget_record()
 
     def _note(self, held: _Held, outcome: Outcome) -> None:
         outcome.notes += [
@@ -274,16 +289,16 @@ class EqlFilter:
                 order=match.order,
                 stages=match.stages,
                 identity=match.identity,
-                summaries=subject.summaries,
                 by=subject.by,
-                completing=subject.held.event if subject.held else None,
+                event=subject.event,
+                completes=subject.held is not None,
                 announced=subject.announced or match.sequence is not None,
             )
         )
 
     def _announce(self, alert: Alert, outcome: Outcome) -> None:
         outcome.alerts.append(alert.to_dict())
-        self._count("fluent_eql_alerts_total", alert.rule, ("late", str(alert.late).lower()))
+        self._alerts[alert.rule.id, alert.late] += 1
 
     def _alert_tag(self, rule: Rule, tag: str) -> str:
         names = {"${rule.slug}": rule.slug, "${rule.id}": rule.id, "${tag}": tag}
@@ -292,23 +307,10 @@ class EqlFilter:
             text = text.replace(name, value)
         return text
 
-    def _count(self, name: str, rule: Rule, *labels: tuple[str, str]) -> None:
-        self._counts[name, (*rule.labels, *labels)] += 1
-
-
-def _counters_of(rules: Sequence[Rule]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    """The counters that stand at 0 before anything has happened."""
-    yield "fluent_eql_events_decoded_total", ()
-    for rule in rules:
-        for late in ("false", "true"):
-            yield "fluent_eql_alerts_total", (*rule.labels, ("late", late))
-        yield "fluent_eql_stage_matches_total", rule.labels
-
 
 def _match_of(noted: NotedMatch, arrived: int) -> StageMatch:
-    event = noted.completing
-    held = _Held(event, open=False) if event else None
-    subject = _Subject(noted.summaries, noted.by, held, noted.announced)
+    held = _Held(noted.event, open=False) if noted.completes else None
+    subject = _Subject(noted.event, noted.by, held, noted.announced)
     return StageMatch(noted.order, noted.stages, noted.identity, arrived, subject)
 
 

@@ -1,8 +1,8 @@
 """Stage matches as bytes, so that a restarted filter knows them again.
 
 A note is one msgpack list: the format's number, the rule's id, a digest of its query (a changed
-rule begins anew), and the match. It holds all that is needed to run the match again: nothing of
-the record is read a second time.
+rule begins anew), the match and the event. Nothing of the record has to be read to run the match
+again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ SECOND = 10**9
 class NotedMatch:
     """A stage match of the rule ``rule_id`` whose query has this ``digest``.
 
-    ``completing`` is the event if it stands in the last stage. ``announced`` says that its alert
-    has been given. For the rest see :class:`fluent_eql.match.machine.StageMatch` and
+    ``completes`` says that the event stands in the last stage, ``announced`` that its alert has
+    been given. For the rest see :class:`fluent_eql.match.machine.StageMatch` and
     :class:`fluent_eql.detection.StagesOfKey`.
     """
 
@@ -36,9 +36,9 @@ class NotedMatch:
     order: Order
     stages: tuple[int, ...]
     identity: Identity | None
-    summaries: dict[int, dict[str, Any]]
     by: tuple[Any, ...]
-    completing: Event | None
+    event: Event
+    completes: bool
     announced: bool
 
 
@@ -50,7 +50,7 @@ def digest_of(rule: Rule) -> bytes:
 def encode_note(noted: NotedMatch) -> bytes:
     """A stage match as bytes."""
     time, tiebreaker, arrival = noted.order
-    event = noted.completing
+    event = noted.event
     return encode_value(
         [
             FORMAT,
@@ -59,9 +59,9 @@ def encode_note(noted: NotedMatch) -> bytes:
             [*divmod(time, SECOND), tiebreaker, arrival],
             noted.stages,
             _without_time(noted.identity),
-            list(noted.summaries.items()),
             noted.by,
-            [event.tag, *divmod(event.time, SECOND), event.raw] if event else None,
+            [event.tag, *divmod(event.time, SECOND), event.raw],
+            noted.completes,
             noted.announced,
         ]
     )
@@ -71,7 +71,7 @@ def decode_note(data: bytes) -> NotedMatch:
     """The stage match of a note. Raises ValueError where it is none of this format."""
     try:
         values = msgpack.unpackb(data, strict_map_key=False, unicode_errors="surrogateescape")
-        number, rule_id, digest, order, stages, identity, summaries, by, event, announced = values
+        number, rule_id, digest, order, stages, identity, by, event, completes, announced = values
         if number != FORMAT:
             raise ValueError(f"expected format {FORMAT}, found {number}")
         seconds, nanoseconds, tiebreaker, arrival = order
@@ -82,9 +82,9 @@ def decode_note(data: bytes) -> NotedMatch:
             order=(time, tiebreaker, arrival),
             stages=tuple(stages),
             identity=(tuple(identity[0]), time, identity[1]) if identity else None,
-            summaries=dict(summaries),
             by=tuple(by),
-            completing=_event(*event) if event else None,
+            event=_event(*event),
+            completes=completes,
             announced=announced,
         )
     except (msgpack.UnpackException, ValueError, TypeError, LookupError) as error:

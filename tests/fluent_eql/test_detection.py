@@ -11,6 +11,7 @@ from fluent_eql.detection import (
     MOST_JOIN_VALUES,
     EventRule,
     Observation,
+    Observer,
     SequenceRule,
 )
 from fluent_eql.event import Event
@@ -26,8 +27,16 @@ from support.sequences import happened
 TWO = "sequence by k [n where x > 1] [f where true]"
 
 
+NAMES = ("event.category", "k", "j", "a", "b", "x", "y", "z.deep")
+READS_ALL = rule(f"any where {' or '.join(f'{name} == null' for name in NAMES)}").query
+
+
+def observer(**settings: Any) -> Observer:
+    return Observer([READS_ALL], EqlOptions(**settings))
+
+
 def seen(record: Record, *, time: int = 0, **settings: Any) -> Observation:
-    return Observation(make_event(record, time=time), EqlOptions(**settings))
+    return observer(**settings).observe(make_event(record, time=time))
 
 
 def sequence_rule(query: str, **settings: Any) -> SequenceRule:
@@ -80,7 +89,7 @@ def test_an_event_without_an_id_has_no_identity(value: Any) -> None:
 @pytest.mark.parametrize("raw", [b"", b"\x01", b"\x90", b"\x81\xa1a", b"\x80\x80", b"\x81\x90\x01"])
 def test_a_record_that_is_no_map_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="map"):
-        Observation(Event("t", 0, raw), EqlOptions())
+        observer().observe(Event("t", 0, raw))
 
 
 def test_a_rule_of_a_single_event_tells_the_fields_that_it_tested() -> None:
@@ -164,8 +173,7 @@ def test_the_combinations_of_join_values_are_bounded() -> None:
 def test_an_alert_tells_its_keys_its_span_and_what_each_stage_tested() -> None:
     found = sequence_rule(TWO)
     first, last = seen(happened("e1", "n", 0, x=2)), seen(happened("e2", "f", SECOND, x=3))
-    events = [(first.time, found.summaries(first, (0,))), (last.time, found.summaries(last, (1,)))]
-    alert = found.alert(("a",), events, late=True)
+    alert = found.alert(("a",), [first, last], late=True)
     assert (alert.by, alert.span, alert.late) == ({"k": "a"}, SECOND, True)
     assert [(event["stage"], event.get("x")) for event in alert.events] == [(0, 2), (1, None)]
 
@@ -201,6 +209,7 @@ def test_the_metrics_count_the_keys_remembered_and_forgotten() -> None:
         found.matcher.run(number, [match], 0)
     values = {metric.name: (metric.value, metric.labels) for metric in found.metrics()}
     assert values == {
+        "fluent_eql_stage_matches_total": (0, found.rule.labels),
         "fluent_eql_entities": (2, found.rule.labels),
         "fluent_eql_entities_evicted_total": (3, found.rule.labels),
     }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluent_eql.event import decode_record
-from fluent_eql.fields import Fields
+from fluent_eql.fields import MOST_AT_ONCE, Fields, Projection
+from support.wire import Writer
 
 NAME = "process.parent.executable"
 
 
 def values(record: Mapping[str, Any], name: str = NAME) -> tuple[Any, ...]:
-    return Fields(record).values(name)
+    return Fields(record)[name]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +96,8 @@ def test_keys_that_are_no_strings_do_no_harm() -> None:
 
 def test_values_are_looked_up_once() -> None:
     fields = Fields({"a": ["x"]})
-    assert fields.values("a") is fields.values("a")
-    assert fields.values("b") is fields.values("b") == ()
+    assert fields["a"] is fields["a"]
+    assert fields["b"] is fields["b"] == ()
 
 
 def test_arrays_nested_ever_so_deep_are_read_without_recursion() -> None:
@@ -134,3 +136,65 @@ def render(flat: dict[str, list[Any]], data: st.DataObject) -> dict[str, Any]:
             inner = inner.setdefault(key, {})
         inner[keys[-1]] = array
     return record
+
+
+PARTS = ("a", "b", "b.c", "c", "a.b", "d", "unread")
+READ = ("a.b.c", "a.d", "b.c", "d", "c.a.b.d")
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(),
+    st.text(max_size=3),
+    st.binary(max_size=3),
+    st.just("\udcff"),
+    st.just(msgpack.ExtType(5, b"x")),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(PARTS), inner),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(PARTS) | st.sampled_from([b"a", b"b.c", 1, None])
+
+
+def same(one: object, other: object) -> bool:
+    """Equal, also where it is not a number, and of the same types."""
+    return repr(one) == repr(other)
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["few fields", "many fields"])
+@given(record=st.dictionaries(KEYS, VALUES, max_size=6), seed=st.integers(0, 99))
+def test_a_projection_reads_what_is_read_of_the_whole_record(
+    many: bool, record: dict[Any, Any], seed: int
+) -> None:
+    others = [f"other.x{number}" for number in range(MOST_AT_ONCE)] if many else []
+    raw = Writer(random.Random(seed)).encode(record)
+    found, whole = Projection([*READ, *others]).fields(raw), Fields(decode_record(raw))
+    for name in READ:
+        assert same(found[name], whole[name]), name
+
+
+@pytest.mark.parametrize(
+    "names", [["a", "a.b"], ["a.b.c.d.e.f.g"], ['a"b'], ["a\\b", "c"], [], [".", "a..b"]], ids=repr
+)
+def test_names_that_fit_no_struct_are_read_all_the_same(names: list[str]) -> None:
+    record = {"a": {"b": {"c": {"d": {"e.f.g": "x"}}}}} | {name: ["x"] for name in names}
+    raw = msgpack.packb(record)
+    for name in names:
+        assert Projection(names).fields(raw)[name] == Fields(record)[name] != ()
+
+
+def test_a_timestamp_is_no_value() -> None:
+    assert Projection(READ).fields(msgpack.packb({"d": msgpack.Timestamp(1, 2)}))["d"] == ()
+
+
+def test_the_last_of_two_equal_keys_counts() -> None:
+    raw = b"\x83\xa1a\x81\xa1d\x01\xa1a\x81\xa1d\x02\xa1d\x03"
+    assert Projection(READ).fields(raw)["a.d"] == Fields(decode_record(raw))["a.d"] == (2,)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x01", b"\x90", b"\x81\xa1a", b"\x80\x80", b"\x81\x90\x01"])
+def test_a_projection_refuses_what_is_no_map(raw: bytes) -> None:
+    with pytest.raises(ValueError, match="map"):
+        Projection(READ).fields(raw)

@@ -197,11 +197,14 @@ class ClientConnection(asyncio.Protocol):
         self._context.budget.take(size)
         self._outstanding += 1
         try:
-            self._context.driver.accept(frame, delivered, tag_prefix=self._context.tag_prefix)
+            was_hit = self._context.driver.accept(
+                frame, delivered, tag_prefix=self._context.tag_prefix
+            )
         except RemoteProtocolError:
             self._context.budget.give(size)
             self._outstanding -= 1
             raise
+        self._framer.indexing = was_hit  # the next frame is likely to be like this one
         self._context.counts.frames += 1
         self._context.counts.bytes += size
 

@@ -25,14 +25,16 @@ class Driver:
 
     def accept(
         self, frame: Frame, on_delivered: Callable[[], None], *, tag_prefix: str = ""
-    ) -> None:
+    ) -> bool:
         """Take a client's frame; ``on_delivered`` is called when all made from it is delivered.
 
-        Raises RemoteProtocolError where the frame's body is corrupt.
+        Whether a filter asked for some of its entries. Raises RemoteProtocolError where the
+        frame's body is corrupt.
         """
-        receipt = Receipt(on_delivered)
+        receipt, hits = Receipt(on_delivered), self._engine.counts.frames_hit
         self._router.send(self._engine.accept(frame, self._clock(), receipt, tag_prefix=tag_prefix))
         self._set_timer()
+        return self._engine.counts.frames_hit > hits
 
     def flush(self) -> None:
         """Decide and send everything that is held."""

@@ -6,20 +6,26 @@ Shapes: section "Event Modes" of the specification; metadata and group markers a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import msgpack
 
 from fluent_eql.splice import is_array, is_map
 from fluent_pipeline.protocol.frames import Mode
+from fluent_pipeline.protocol.index import EntryIndex
 
 EVENT_TIME = 0
 """The extension type of EventTime: 4 bytes of seconds, 4 of nanoseconds, big-endian."""
 
 GROUP_START_SECONDS, GROUP_END_SECONDS = 0xFFFFFFFF, 0xFFFFFFFE
 NANOSECONDS = 10**9
+COMMON_FORMS = re.compile(
+    rb"\x92(?:\x92\xd7\x00(.{8})\x80|\xd7\x00(.{8}))(?=[\x80-\x8f\xde\xdf])", re.DOTALL
+)
+"""How Fluent Bit, with and without metadata, and Fluentd begin an entry, up to the record."""
 
 
 class EntryKind(Enum):
@@ -31,8 +37,7 @@ class EntryKind(Enum):
     BAD = "bad"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry, as offsets into its payload; the payload of a Message has no array header.
 
     ``time``: nanoseconds since the epoch, 0 where ``kind`` is not EVENT. ``time_start`` to
@@ -56,8 +61,17 @@ def walk(payload: bytes | memoryview, mode: Mode) -> Iterator[Entry]:
         yield _entry_of(payload, start, end, reason, mode)
 
 
-def entries_at(payload: bytes | memoryview, mode: Mode, offsets: Sequence[int]) -> Iterator[Entry]:
-    """The entries that hold at least one of the ascending ``offsets``."""
+def entries_at(
+    payload: bytes | memoryview,
+    mode: Mode,
+    offsets: Sequence[int],
+    index: EntryIndex | None = None,
+) -> Iterator[Entry]:
+    """The entries that hold at least one of the ascending ``offsets``, by the payload's index."""
+    if index is not None:
+        for start, end in index.spans(offsets):
+            yield _entry_of(payload, start, end, "", mode)
+        return
     remaining = iter(offsets)
     offset = next(remaining, None)
     for start, end, reason in _spans(payload, mode):
@@ -107,6 +121,12 @@ def _entry_of(payload: bytes | memoryview, start: int, end: int, reason: str, mo
 
 def _read(raw: bytes | memoryview, start: int, mode: Mode) -> Entry:
     """Read an entry that begins at ``start`` of its payload. Raises ValueError."""
+    if mode is not Mode.MESSAGE and (common := COMMON_FORMS.match(raw)):
+        group = common.lastindex or 0
+        kind, time = _event_time(common[group])
+        end, record = start + len(raw), start + common.end()
+        time_start, time_end = common.span(group)
+        return Entry(start, end, kind, time, start + time_start - 2, start + time_end, record, end)
     unpacker = _unpacker(raw)
     if mode is not Mode.MESSAGE:
         _open_pair(unpacker, raw, 0, "[time, record]")
@@ -140,17 +160,21 @@ def _open_pair(unpacker: msgpack.Unpacker, raw: bytes | memoryview, at: int, exp
 
 def _time_of(value: object) -> tuple[EntryKind, int]:
     if isinstance(value, msgpack.ExtType) and value.code == EVENT_TIME and len(value.data) == 8:
-        seconds = int.from_bytes(value.data[:4], "big")
-        if seconds == GROUP_START_SECONDS:
-            return EntryKind.GROUP_START, 0
-        if seconds == GROUP_END_SECONDS:
-            return EntryKind.GROUP_END, 0
-        return EntryKind.EVENT, seconds * NANOSECONDS + int.from_bytes(value.data[4:], "big")
+        return _event_time(value.data)
     if isinstance(value, int) and not isinstance(value, bool):
         return EntryKind.EVENT, value * NANOSECONDS
     if isinstance(value, float) and math.isfinite(value * NANOSECONDS):
         return EntryKind.EVENT, round(value * NANOSECONDS)
     raise ValueError("expected an EventTime, an integer or a float as the time")
+
+
+def _event_time(data: bytes) -> tuple[EntryKind, int]:
+    seconds = int.from_bytes(data[:4], "big")
+    if seconds == GROUP_START_SECONDS:
+        return EntryKind.GROUP_START, 0
+    if seconds == GROUP_END_SECONDS:
+        return EntryKind.GROUP_END, 0
+    return EntryKind.EVENT, seconds * NANOSECONDS + int.from_bytes(data[4:], "big")
 
 
 def encode_time(time: int) -> bytes:

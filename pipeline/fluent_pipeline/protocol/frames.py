@@ -17,6 +17,7 @@ from fluent_eql.splice import RawMap, is_array, is_map
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.protocol.compression import inflate
 from fluent_pipeline.protocol.framing import NIL, Framer, Message
+from fluent_pipeline.protocol.index import EntryIndex
 from fluent_pipeline.protocol.limits import Limits
 
 ALGORITHMS = ("gzip", "zstd")
@@ -49,7 +50,8 @@ class Frame:
     ``options_start``: where the options begin, None where there are none.
     ``chunk``: the option of that name as raw msgpack, None where absent or nil.
     ``compressed``: ``gzip``, ``zstd`` or None. ``signal``: the option ``fluent_signal``, 0 for
-    logs; Fluent Bit marks metrics, traces, blobs and profiles with 1 to 4.
+    logs; Fluent Bit marks metrics, traces, blobs and profiles with 1 to 4. ``index`` may say
+    where the entries of a Forward frame lie.
     """
 
     raw: bytes
@@ -64,6 +66,7 @@ class Frame:
     compressed: str | None = None
     signal: int = 0
     json: bool = False
+    index: EntryIndex | None = None
 
     @property
     def tag_start(self) -> int:
@@ -139,6 +142,7 @@ def _parse(message: Message, *, json: bool) -> Frame:
         compressed=compressed,
         signal=_signal(options),
         json=json,
+        index=message.index if mode is Mode.FORWARD else None,
     )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
 from typing import Final
 
 import msgpack
 
 from fluent_pipeline.errors import RemoteProtocolError
+from fluent_pipeline.protocol.index import LEAST_ENTRY, MOST_ENTRIES, EntryIndex
 from fluent_pipeline.protocol.limits import NESTING, Limits
 
 NIL = 0xC0
 FIXARRAYS = range(0x90, 0xA0)
 WIDE_ARRAYS = (0xDC, 0xDD)
+ARRAY_WIDTHS = {**dict.fromkeys(FIXARRAYS, 1), 0xDC: 3, 0xDD: 5}
+"""The lengths of array headers by their first byte."""
 JSON_OPENERS = (0x5B, 0x7B)
 MOST_ELEMENTS = 6
 """Of a message's array: a PING has six."""
@@ -30,13 +34,15 @@ class Message:
     """One whole message, as it was received.
 
     ``offset`` is where it begins in the stream. ``elements`` are the offsets in ``raw`` of the
-    elements of a msgpack array; empty for nil and for JSON.
+    elements of a msgpack array; empty for nil and for JSON. ``index`` may say where the elements
+    of the second element lie.
     """
 
     raw: bytes
     offset: int
     elements: tuple[int, ...] = ()
     json: bool = False
+    index: EntryIndex | None = None
 
 
 class NeedData:
@@ -54,9 +60,12 @@ class Framer:
 
     Each byte is looked at once, however the stream is split. At most ``limits.frame`` bytes of
     an unfinished message are kept. After an error every further call raises it again.
+
+    While ``indexing`` is set, the messages that begin get an index.
     """
 
     def __init__(self, limits: Limits) -> None:
+        self.indexing = False
         self._limits = limits
         self._buffer = bytearray()
         self._offset = 0
@@ -96,6 +105,8 @@ class Framer:
         scan = self._scan if self._inside else self._begin()
         if scan is None:
             return NEED_DATA
+        if not self._inside and isinstance(scan, _MsgpackScan):
+            scan.indexing = self.indexing
         end = scan.end(self._buffer)
         if (end or len(self._buffer)) > self._limits.frame:
             raise _MalformedError(f"the message is over the limit of {self._limits.frame} bytes")
@@ -129,7 +140,7 @@ class Framer:
             raw = bytes(view[:end])
         del self._buffer[:end]
         is_json = isinstance(scan, _JsonScan)
-        message = Message(raw, self._offset, scan.take_elements(), json=is_json)
+        message = Message(raw, self._offset, scan.take_elements(), is_json, scan.take_index())
         self._offset += end
         return message
 
@@ -147,6 +158,9 @@ class _MsgpackScan:
         self._elements: list[int] = []
         self._remaining: int | None = None
         self._skipping = False
+        self.indexing = False
+        self._entries: _Entries | None = None
+        self._index: EntryIndex | None = None
         self.feed(data)
 
     def feed(self, data: bytes) -> None:
@@ -155,7 +169,7 @@ class _MsgpackScan:
     def end(self, buffer: bytearray) -> int | None:
         """The end of the object that begins the buffer; None while it is not whole."""
         try:
-            return self._scan_on(buffer[0])
+            return self._scan_on(buffer)
         except msgpack.OutOfData:
             return None
         except msgpack.StackError:
@@ -172,15 +186,28 @@ class _MsgpackScan:
         self._start = self._unpacker.tell()
         return elements
 
-    def _scan_on(self, first: int) -> int:
+    def take_index(self) -> EntryIndex | None:
+        """The finished object's index, if it has got one."""
+        index, self._index = self._index, None
+        return index
+
+    def _scan_on(self, buffer: bytearray) -> int:
         unpacker = self._unpacker
+        is_nil = buffer[0] == NIL
         if self._remaining is None:
-            self._remaining = 1 if first == NIL else self._read_header()
+            self._remaining = 1 if is_nil else self._read_header()
         while self._remaining:
-            if first != NIL and not self._skipping:
-                self._elements.append(unpacker.tell() - self._start)
-            self._skipping = True
-            unpacker.skip()
+            if not self._skipping:
+                if not is_nil:
+                    self._elements.append(unpacker.tell() - self._start)
+                if self.indexing and len(self._elements) == 2:
+                    self._entries = _Entries.at(self._elements[1], buffer, unpacker)
+                self._skipping = True
+            if self._entries is None:
+                unpacker.skip()
+            else:
+                self._index = self._entries.skip(unpacker)
+                self._entries = None
             self._skipping = False
             self._remaining -= 1
         end: int = unpacker.tell() - self._start
@@ -193,6 +220,41 @@ class _MsgpackScan:
                 f"an array of {count} elements; no message has more than {MOST_ELEMENTS}"
             )
         return count
+
+
+class _Entries:
+    """Skips the elements of an array one by one, and notes where each ends."""
+
+    def __init__(self, count: int, base: int) -> None:
+        self._left = count
+        self._base = base
+        self._ends = array("Q")
+
+    @classmethod
+    def at(cls, start: int, buffer: bytearray, unpacker: msgpack.Unpacker) -> _Entries | None:
+        """What skips the object at ``start``, which comes next; None where that is not worth it."""
+        width = ARRAY_WIDTHS.get(buffer[start], 0) if start < len(buffer) else 0
+        header = buffer[start : start + width]
+        if not width or len(header) < width:
+            return None
+        count = int.from_bytes(header[1:], "big") if width > 1 else header[0] & 0x0F
+        if count > MOST_ENTRIES:
+            return None
+        unpacker.read_array_header()
+        return cls(count, unpacker.tell())
+
+    def skip(self, unpacker: msgpack.Unpacker) -> EntryIndex | None:
+        """Skip on. Raises OutOfData where there is no more, and is called again then."""
+        skip, tell, note, left = unpacker.skip, unpacker.tell, self._ends.append, self._left
+        try:
+            while left:
+                skip()
+                note(tell())
+                left -= 1
+        finally:
+            self._left = left
+        is_small = len(self._ends) * LEAST_ENTRY <= tell() - self._base
+        return EntryIndex(self._ends, self._base) if is_small else None
 
 
 class _JsonScan:
@@ -215,6 +277,9 @@ class _JsonScan:
     def take_elements(self) -> tuple[int, ...]:
         """None: offsets into a JSON text are of no use."""
         return ()
+
+    def take_index(self) -> None:
+        """None, as above."""
 
     def _take(self, mark: int) -> bool:
         """Take a mark into account; whether it ends the text."""

@@ -84,9 +84,9 @@ def _comparison(node: Comparison) -> Predicate:
 
 def _equal(name: str, value: Any) -> Predicate:
     if value is None:
-        return lambda fields: not fields.values(name)
+        return lambda fields: not fields[name]
     if isinstance(value, str):
-        return lambda fields: value in fields.values(name)
+        return lambda fields: value in fields[name]
     return _one_of(name, frozenset([value]))
 
 
@@ -94,7 +94,7 @@ def _one_of(name: str, wanted: frozenset[Any]) -> Predicate:
     """Numbers or booleans, but never both: true is not 1."""
     is_bool = any(isinstance(value, bool) for value in wanted)
     return lambda fields: any(
-        value in wanted and isinstance(value, bool) is is_bool for value in fields.values(name)
+        value in wanted and isinstance(value, bool) is is_bool for value in fields[name]
     )
 
 
@@ -103,7 +103,7 @@ def _ordered(name: str, order: Callable[[Any, Any], bool], bound: Any) -> Predic
         return _text_test(name, lambda text: order(text, bound))
     return lambda fields: any(
         isinstance(value, int | float) and not isinstance(value, bool) and order(value, bound)
-        for value in fields.values(name)
+        for value in fields[name]
     )
 
 
@@ -114,7 +114,7 @@ def _membership(node: Membership) -> Predicate:
         folded = frozenset(map(fold, wanted))
         return _text_test(name, lambda text: fold(text) in folded)
     if all(isinstance(value, str) for value in wanted):
-        return lambda fields: not wanted.isdisjoint(fields.values(name))
+        return lambda fields: not wanted.isdisjoint(fields[name])
     return _one_of(name, wanted)
 
 
@@ -132,7 +132,7 @@ def _cidr_match(node: FunctionCall) -> Predicate:
 
 def _text_test(name: str, test: TextTest) -> Predicate:
     def matches(fields: Fields) -> bool:
-        for value in fields.values(name):  # noqa: SIM110  as above
+        for value in fields[name]:  # noqa: SIM110  as above
             if isinstance(value, str) and test(value):
                 return True
         return False

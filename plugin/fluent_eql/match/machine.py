@@ -8,6 +8,7 @@ been taken is consumed, even where maxspan then rejects the result.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,10 @@ class Machine:
         for stage, partials in enumerate(self.partials):
             if any(partial[-1].arrived < arrived_before for partial in partials):
                 self.partials[stage] = [p for p in partials if p[-1].arrived >= arrived_before]
+
+    def last_events(self) -> Iterator[StageMatch]:
+        """The last event of each partial sequence."""
+        return (partial[-1] for partials in self.partials for partial in partials)
 
     @property
     def pending(self) -> int:

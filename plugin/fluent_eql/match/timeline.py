@@ -7,6 +7,7 @@ stream that had arrived in order, except that an alert once given stays given.
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections.abc import Iterable
 from operator import attrgetter
@@ -23,7 +24,7 @@ class Timeline:
     the machine ``_before`` for good; an event that comes even later than that is fed to it there.
     """
 
-    __slots__ = ("_before", "_after", "_recent", "_horizon", "_max_pending", "_retired")
+    __slots__ = ("_before", "_after", "_recent", "_horizon", "_max_pending", "_retired", "_oldest")
 
     def __init__(self, machine: Machine, max_pending: int) -> None:
         self._before = machine
@@ -32,6 +33,7 @@ class Timeline:
         self._horizon: Order | None = None
         self._max_pending = max_pending
         self._retired: list[StageMatch] = []
+        self._oldest: float = math.inf
 
     def run(self, batch: Iterable[StageMatch]) -> list[StageMatch]:
         """Take events in their order; those that now complete a sequence, old ones included.
@@ -44,6 +46,7 @@ class Timeline:
         repeats: list[tuple[StageMatch, StageMatch]] = []
         disordered = False
         for match in batch:
+            self._oldest = min(self._oldest, match.arrived)
             if (first := self._remembered(match)) is not None:
                 repeats.append((match, first))
             elif not disordered and self._is_next(match):
@@ -63,10 +66,14 @@ class Timeline:
 
     def forget(self, arrived_before: int) -> None:
         """Forget what arrived before that time."""
+        if arrived_before <= self._oldest:
+            return
         while self._recent and self._recent[0].arrived < arrived_before:
             self._forget_oldest()
         self._before.forget(arrived_before)
         self._after.forget(arrived_before)
+        known = [*self._recent, *self._before.last_events(), *self._after.last_events()]
+        self._oldest = min((match.arrived for match in known), default=math.inf)
 
     @property
     def pending(self) -> int:
