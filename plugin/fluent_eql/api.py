@@ -162,7 +162,7 @@ class Stateful(Protocol):
         """For how long a note is of use, in nanoseconds; 0 where the filter writes none."""
 
     def recall(self, notes: Iterable[tuple[int, bytes]], now: int) -> list[str]:
-        """Know noted events again, before anything else is called.
+        """Know noted events again, before anything else is called, and write notes from now on.
 
         Each note comes with its age in nanoseconds, the oldest first. What cannot be used, because
         rules have changed or the note is none, is left out; the answer tells people of that. What

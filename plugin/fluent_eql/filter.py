@@ -74,6 +74,7 @@ class EqlFilter:
         self._observer = Observer([rule.query for rule in rules], settings)
         self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
         self._arrivals = count()
+        self._is_noting = False
         self._decoded = 0
         self._alerts: Counter[tuple[str, bool]] = Counter()
         self._evictions = EvictionWarnings(tuple(self._sequences.values()))
@@ -119,6 +120,7 @@ class EqlFilter:
 
     def recall(self, notes: Iterable[tuple[int, bytes]], now: int) -> list[str]:
         """Know noted stage matches again, see :class:`fluent_eql.api.Stateful`."""
+        self._is_noting = True
         numbers = {sequence.rule.id: n for n, sequence in self._sequences.items()}
         found: dict[Hashable, tuple[int, StageMatch]] = {}
         unreadable, forgotten = 0, dict[str, None]()
@@ -136,8 +138,8 @@ class EqlFilter:
                 found[number, typed_key(noted.by), noted.order] = number, match
         for number, match in sorted(found.values(), key=lambda item: item[1].arrived):
             self._window.add((number, typed_key(match.subject.by)), match)
-        numbered = (match.order[2] for _, match in found.values())
-        self._arrivals = count(max(numbered, default=-1) + 1)
+        numbered = [match.order[2] + 1 for _, match in found.values()]
+        self._arrivals = count(max(next(self._arrivals), *numbered, 0))
         told = [f"{rule_id}: what the rule remembered is forgotten" for rule_id in forgotten]
         return told + ([f"{unreadable} notes cannot be read"] if unreadable else [])
 
@@ -186,7 +188,7 @@ class EqlFilter:
             return held
         if held.alerts:
             self._settle(held, outcome)
-        else:
+        elif held.matches:
             self._note(held, outcome)
         return None
 
@@ -203,7 +205,8 @@ class EqlFilter:
             arrived=now,
             subject=_Subject(held.event, found.by, held if completes else None),
         )
-        held.matches.append((number, match))
+        if self._is_noting:
+            held.matches.append((number, match))
         self._window.add((number, found.key), match)
         sequence.matched += 1
 
@@ -260,7 +263,8 @@ class EqlFilter:
             if self._settings.alert_copies:
                 tags = dict.fromkeys(self._alert_tag(a.rule, held.event.tag) for a in fresh)
                 outcome.emitted += [Emission(tag, held.event.time, raw, held.event) for tag in tags]
-        self._note(held, outcome)
+        if held.matches:
+            self._note(held, outcome)
 
     def _enriched(self, event: Event, alerts: Sequence[Alert], outcome: Outcome) -> bytes:
         """The record with its alerts; as it came where it can be read only in part."""

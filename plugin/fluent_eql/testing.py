@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 
-from fluent_eql.api import Drop, Filter, Keep, Outcome, Replace, Verdict
+from fluent_eql.api import Drop, Filter, Keep, Outcome, Replace, Stateful, Verdict
 from fluent_eql.event import Event, decode_record, encode_value
 from fluent_eql.options import duration, options_of
 from fluent_eql.registry import check_plugin, make_filter
@@ -135,6 +135,8 @@ class FilterDriver:
         self.filter = filter
         self.now = now
         self._frames: list[_Frame] = []
+        if isinstance(filter, Stateful):
+            filter.recall([], now)
 
     @classmethod
     def of(cls, plugin: Any, **settings: str | Sequence[str]) -> FilterDriver:

@@ -12,12 +12,14 @@ import msgpack
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.protocol.index import LEAST_ENTRY, MOST_ENTRIES, EntryIndex
 from fluent_pipeline.protocol.limits import NESTING, Limits
+from fluent_pipeline.protocol.received import Received
 
 NIL = 0xC0
 FIXARRAYS = range(0x90, 0xA0)
 WIDE_ARRAYS = (0xDC, 0xDD)
 ARRAY_WIDTHS = {**dict.fromkeys(FIXARRAYS, 1), 0xDC: 3, 0xDD: 5}
 """The lengths of array headers by their first byte."""
+WIDEST_HEADER = 5
 JSON_OPENERS = (0x5B, 0x7B)
 MOST_ELEMENTS = 6
 """Of a message's array: a PING has six."""
@@ -67,7 +69,7 @@ class Framer:
     def __init__(self, limits: Limits) -> None:
         self.indexing = False
         self._limits = limits
-        self._buffer = bytearray()
+        self._received = Received()
         self._offset = 0
         self._scan: _MsgpackScan | _JsonScan | None = None
         self._inside = False
@@ -76,11 +78,11 @@ class Framer:
     @property
     def buffered(self) -> int:
         """How many bytes are kept of a message that is not whole."""
-        return len(self._buffer)
+        return len(self._received)
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        self._buffer += data
+        self._received.append(data)
         if isinstance(self._scan, _MsgpackScan):
             self._scan.feed(data)
 
@@ -99,7 +101,7 @@ class Framer:
 
     def unread(self) -> bytes:
         """The bytes beyond the last message."""
-        return bytes(self._buffer)
+        return self._received.peek(0, len(self._received))
 
     def _next_message(self) -> Message | NeedData:
         scan = self._scan if self._inside else self._begin()
@@ -107,8 +109,8 @@ class Framer:
             return NEED_DATA
         if not self._inside and isinstance(scan, _MsgpackScan):
             scan.indexing = self.indexing
-        end = scan.end(self._buffer)
-        if (end or len(self._buffer)) > self._limits.frame:
+        end = scan.end(self._received)
+        if (end or len(self._received)) > self._limits.frame:
             raise _MalformedError(f"the message is over the limit of {self._limits.frame} bytes")
         self._inside = end is None
         if end is None:
@@ -119,26 +121,25 @@ class Framer:
         """What finds the end of the message that begins the buffer."""
         if isinstance(self._scan, _JsonScan):
             self._drop_space()
-        if not self._buffer:
+        if not self._received:
             return None
-        first = self._buffer[0]
+        (first,) = self._received.peek(0, 1)
         if first in JSON_OPENERS:
             self._scan = _JsonScan()
         elif first not in FIXARRAYS and first not in WIDE_ARRAYS and first != NIL:
             raise _MalformedError(f"expected a msgpack array, nil or JSON, found 0x{first:02x}")
         elif not isinstance(self._scan, _MsgpackScan):
-            self._scan = _MsgpackScan(bytes(self._buffer))
+            self._scan = _MsgpackScan(self.unread())
         return self._scan
 
     def _drop_space(self) -> None:
-        kept = self._buffer.lstrip(_JSON_SPACE)
-        self._offset += len(self._buffer) - len(kept)
-        self._buffer = kept
+        whole = self._received.together()
+        space = len(whole) - len(whole.lstrip(_JSON_SPACE))
+        self._received.take(space)
+        self._offset += space
 
     def _cut(self, end: int, scan: _MsgpackScan | _JsonScan) -> Message:
-        with memoryview(self._buffer) as view:
-            raw = bytes(view[:end])
-        del self._buffer[:end]
+        raw = self._received.take(end)
         is_json = isinstance(scan, _JsonScan)
         message = Message(raw, self._offset, scan.take_elements(), is_json, scan.take_index())
         self._offset += end
@@ -166,10 +167,10 @@ class _MsgpackScan:
     def feed(self, data: bytes) -> None:
         self._unpacker.feed(data)
 
-    def end(self, buffer: bytearray) -> int | None:
-        """The end of the object that begins the buffer; None while it is not whole."""
+    def end(self, received: Received) -> int | None:
+        """The end of the object that begins the bytes; None while it is not whole."""
         try:
-            return self._scan_on(buffer)
+            return self._scan_on(received)
         except msgpack.OutOfData:
             return None
         except msgpack.StackError:
@@ -191,9 +192,9 @@ class _MsgpackScan:
         index, self._index = self._index, None
         return index
 
-    def _scan_on(self, buffer: bytearray) -> int:
+    def _scan_on(self, received: Received) -> int:
         unpacker = self._unpacker
-        is_nil = buffer[0] == NIL
+        is_nil = received.peek(0, 1)[0] == NIL
         if self._remaining is None:
             self._remaining = 1 if is_nil else self._read_header()
         while self._remaining:
@@ -201,7 +202,7 @@ class _MsgpackScan:
                 if not is_nil:
                     self._elements.append(unpacker.tell() - self._start)
                 if self.indexing and len(self._elements) == 2:
-                    self._entries = _Entries.at(self._elements[1], buffer, unpacker)
+                    self._entries = _Entries.at(self._elements[1], received, unpacker)
                 self._skipping = True
             if self._entries is None:
                 unpacker.skip()
@@ -231,10 +232,11 @@ class _Entries:
         self._ends = array("Q")
 
     @classmethod
-    def at(cls, start: int, buffer: bytearray, unpacker: msgpack.Unpacker) -> _Entries | None:
+    def at(cls, start: int, received: Received, unpacker: msgpack.Unpacker) -> _Entries | None:
         """What skips the object at ``start``, which comes next; None where that is not worth it."""
-        width = ARRAY_WIDTHS.get(buffer[start], 0) if start < len(buffer) else 0
-        header = buffer[start : start + width]
+        header = received.peek(start, WIDEST_HEADER)
+        width = ARRAY_WIDTHS.get(header[0], 0) if header else 0
+        header = header[:width]
         if not width or len(header) < width:
             return None
         count = int.from_bytes(header[1:], "big") if width > 1 else header[0] & 0x0F
@@ -265,8 +267,9 @@ class _JsonScan:
         self._open = bytearray()
         self._in_string = False
 
-    def end(self, buffer: bytearray) -> int | None:
-        """The end of the text that begins the buffer; None while it is not whole."""
+    def end(self, received: Received) -> int | None:
+        """The end of the text that begins the bytes; None while it is not whole."""
+        buffer = received.together()
         while mark := _JSON_MARKS.search(buffer, self._position):
             self._position = mark.end()
             if self._take(buffer[mark.start()]):

@@ -38,17 +38,30 @@ def rebuild(frame: Frame, payload: bytes | memoryview, edits: Sequence[Edit]) ->
     pieces = list(_pieces(payload, edits))
     if edits and not any(pieces):
         return None
-    head = frame.raw[: frame.tag_end]
+    options = _options(frame, added)
     if frame.mode is Mode.MESSAGE and added:
-        head, body = _forward_head(frame), _forward_body(edits)
-    elif frame.mode is Mode.MESSAGE:
-        body = b"".join(pieces)
-    elif frame.mode is Mode.FORWARD:
-        assert frame.count is not None
-        body = array_header(frame.raw[frame.tag_end], frame.count + added) + b"".join(pieces)
-    else:
-        body = _packed_body(frame, b"".join(pieces))
-    return replace(frame_of(head + body + _options(frame, added)), json=frame.json)
+        raw = b"".join((_forward_head(frame), _forward_body(edits), options))
+        return replace(frame_of(raw), json=frame.json)
+    head, count = frame.raw[: frame.tag_end], frame.count
+    if frame.mode is Mode.FORWARD:
+        assert count is not None
+        count += added
+        head += array_header(frame.raw[frame.tag_end], count)
+    elif frame.mode is Mode.PACKED_FORWARD:
+        if frame.compressed:
+            pieces = [deflate(b"".join(pieces), frame.compressed)]
+        head += _string_header(frame.raw[frame.tag_end], sum(map(len, pieces)))
+    raw = b"".join((head, *pieces, options))
+    body_end = len(raw) - len(options)
+    return replace(
+        frame,
+        raw=raw,
+        body_start=len(head),
+        body_end=body_end,
+        count=count,
+        options_start=body_end if options else None,
+        index=None,
+    )
 
 
 def retag(frame: Frame, tag: str) -> Frame:
@@ -120,11 +133,6 @@ def _forward_head(frame: Frame) -> bytes:
 def _forward_body(edits: Sequence[Edit]) -> bytes:
     entries = [PAIR + replacement for edit in edits for replacement in edit.replacements]
     return array_header(0x90, len(entries)) + b"".join(entries)
-
-
-def _packed_body(frame: Frame, entries: bytes) -> bytes:
-    body = deflate(entries, frame.compressed) if frame.compressed else entries
-    return _string_header(frame.raw[frame.tag_end], len(body)) + body
 
 
 def bin_header(body: bytes) -> bytes:
