@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fluent_eql.api import KEEP, Drop, Emission, Filter, Outcome, Replace, Verdict
+from fluent_eql.api import Drop, Emission, Filter, Outcome, Replace, Verdict
 from fluent_eql.event import Event
 from fluent_pipeline.protocol.entries import Entry, EntryKind, entries_at, walk
 from fluent_pipeline.protocol.frames import Frame, frame_of
@@ -261,10 +261,10 @@ class Engine:
         return events
 
     def _keep_undecided(self, passage: _Passage, outcome: Outcome) -> None:
-        spoken_for = {event for event, _ in outcome.decided} | set(outcome.held)
+        spoken_for = {event for event, _ in outcome.decided}.union(outcome.held)
         for event in passage.entries:
             if event not in spoken_for:
-                passage.decide(event, KEEP)
+                passage.waiting -= 1
                 del self._passages[event]
 
     def _apply(self, number: int, outcome: Outcome, now: int, sent: list[Outgoing]) -> None:

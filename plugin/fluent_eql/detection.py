@@ -125,6 +125,10 @@ class SequenceRule:
         self.matched = 0
         self.last_stage = len(query.stages) - 1
         self._stages = query.stages
+        self._last_first = [
+            (number, stage.condition.matches, stage.by)
+            for number, stage in reversed(list(enumerate(query.stages)))
+        ]
         ttl = settings.state_ttl or max(LEAST_TTL, 2 * (query.maxspan or 0))
         limits = StateLimits(ttl, settings.max_entities, settings.max_pending)
         self.matcher = SequenceMatcher(len(query.stages), query.maxspan, limits)
@@ -132,13 +136,15 @@ class SequenceRule:
     def stages_of(self, seen: Observation) -> list[StagesOfKey]:
         """The stages that the event satisfies, for each combination of its join values."""
         found: dict[Hashable, StagesOfKey] = {}
-        for stage in range(self.last_stage, -1, -1):
-            if self._stages[stage].condition.matches(seen.fields):
-                for by in _join_values(seen.fields, self._stages[stage].by):
-                    key = typed_key(by)
-                    known = found.get(key, StagesOfKey(key, by, ()))
-                    if stage not in known.stages:
-                        found[key] = StagesOfKey(key, by, (*known.stages, stage))
+        for number, condition, by in self._last_first:
+            if condition(seen.fields):
+                for values in _join_values(seen.fields, by):
+                    key = typed_key(values)
+                    known = found.get(key)
+                    if known is None:
+                        found[key] = StagesOfKey(key, values, (number,))
+                    elif number not in known.stages:
+                        found[key] = StagesOfKey(key, values, (*known.stages, number))
         return list(found.values())
 
     def alert(self, by: JoinValues, events: Sequence[Observation], *, late: bool) -> Alert:
@@ -200,11 +206,16 @@ class EvictionWarnings:
 
 def typed_key(by: JoinValues) -> Hashable:
     """A join key that equals another only for equal values of the same type."""
-    if all(value.__class__ is str for value in by):
-        return by
-    return tuple((isinstance(value, bool), value) for value in by)
+    for value in by:
+        if value.__class__ is not str:
+            return tuple((isinstance(value, bool), value) for value in by)
+    return by
 
 
-def _join_values(fields: Fields, keys: Sequence[JoinKey]) -> Iterator[JoinValues]:
+def _join_values(fields: Fields, keys: Sequence[JoinKey]) -> Iterable[JoinValues]:
+    """The combinations of the keys' values; mostly there is one."""
     columns = [fields[key.name] or ((None,) if key.optional else ()) for key in keys]
-    return islice(product(*columns), MOST_JOIN_VALUES)
+    for column in columns:
+        if len(column) != 1:
+            return islice(product(*columns), MOST_JOIN_VALUES)
+    return (tuple([column[0] for column in columns]),)

@@ -8,6 +8,7 @@ Elastic Common Schema. All else in the record stays byte for byte.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fluent_eql.alert import Alert
@@ -33,8 +34,8 @@ def enrich(event: Event, alerts: Sequence[Alert]) -> bytes:
         return event.raw
     _add_tags(raw, record, [ALERT_TAG, *(alert.rule.slug for alert in fresh)])
     rule = fresh[0].rule
-    _add_object(raw, "rule", rule_fields(rule), flat)
-    _add_object(raw, "threat", threat_fields(rule), flat)
+    _add_object(raw, "rule", _encoded("rule", rule, flat))
+    _add_object(raw, "threat", _encoded("threat", rule, flat))
     _add_alerts(raw, [encode_value(alert.to_dict()) for alert in fresh], flat)
     return raw.to_bytes()
 
@@ -115,16 +116,21 @@ def _add_tags(raw: RawMap, record: Mapping[str, Any], tags: Sequence[str]) -> No
         raw.set("tags", array_of([raw_tags, *added]))
 
 
-def _add_object(raw: RawMap, name: str, fields: Mapping[str, Any], flat: bool) -> None:
+@lru_cache(maxsize=4096)
+def _encoded(name: str, rule: Rule, flat: bool) -> list[tuple[str, bytes]]:
+    """The pairs that say ``rule.*`` or ``threat.*`` of a rule."""
+    fields = rule_fields(rule) if name == "rule" else threat_fields(rule)
+    if not fields:
+        return []
+    pairs = flattened(name, fields) if flat else [(name, fields)]
+    return [(key, encode_value(value)) for key, value in pairs]
+
+
+def _add_object(raw: RawMap, name: str, pairs: Sequence[tuple[str, bytes]]) -> None:
     if any(key == name or key.startswith(f"{name}.") for key in raw.names()):
         return
-    if not fields:
-        return
-    if not flat:
-        raw.set(name, encode_value(fields))
-        return
-    for key, value in flattened(name, fields):
-        raw.set(key, encode_value(value))
+    for key, value in pairs:
+        raw.set(key, value)
 
 
 def flattened(prefix: str, fields: Mapping[str, Any]) -> list[tuple[str, Any]]:

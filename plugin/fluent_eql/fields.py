@@ -83,8 +83,11 @@ class Projection:
         """Read every field at once, where all are spelled in the usual way, nested."""
         try:
             if self._unusual(root) == self._no_unusual:
-                for name, leaf in zip(self._names, self._usual(root), strict=False):
-                    fields[name] = (leaf,) if leaf.__class__ is str else _values_of(leaf)
+                values = [
+                    (leaf,) if leaf.__class__ in PLAIN else () if leaf is None else _values_of(leaf)
+                    for leaf in self._usual(root)
+                ]
+                fields.update(zip(self._names, values, strict=False))
         except AttributeError:  # an object on the way is null
             pass
 

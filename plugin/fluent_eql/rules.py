@@ -42,9 +42,9 @@ class Threat:
     subtechniques: tuple[Reference, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule:
-    """A rule, ready to run.
+    """A rule, ready to run. Rules compare by identity.
 
     ``slug`` is its name in lower case with underscores, or its id where that leaves nothing.
     """

@@ -38,7 +38,7 @@ class SequenceMatcher:
         self._now = now
         timeline = self._timelines.get(key)
         if timeline is None:
-            timeline = Timeline(self._empty.copy(), self._limits.max_pending)
+            timeline = Timeline(self._empty, self._limits.max_pending)
         else:
             timeline.forget(now - self._limits.ttl)
         completed = timeline.run(batch)

@@ -24,10 +24,21 @@ class Timeline:
     the machine ``_before`` for good; an event that comes even later than that is fed to it there.
     """
 
-    __slots__ = ("_before", "_after", "_recent", "_horizon", "_max_pending", "_retired", "_oldest")
+    __slots__ = (
+        "_before",
+        "_after",
+        "_recent",
+        "_horizon",
+        "_max_pending",
+        "_retired",
+        "_oldest",
+        "_is_own",
+    )
 
     def __init__(self, machine: Machine, max_pending: int) -> None:
+        """``machine`` is one that nothing has been fed to; it stays so."""
         self._before = machine
+        self._is_own = False
         self._after = machine.copy()
         self._recent: list[StageMatch] = []
         self._horizon: Order | None = None
@@ -95,7 +106,7 @@ class Timeline:
 
     def _insert(self, match: StageMatch, completed: list[StageMatch]) -> None:
         if self._horizon is not None and match.order < self._horizon:
-            _complete(match, self._before, completed)
+            _complete(match, self._own_before(), completed)
         else:
             insort(self._recent, match, key=by_order)
 
@@ -126,9 +137,15 @@ class Timeline:
                 counts[stage] -= 1
             self._forget_oldest()
 
+    def _own_before(self) -> Machine:
+        """The machine before the remembered events; first that of all timelines, then one's own."""
+        if not self._is_own:
+            self._before, self._is_own = self._before.copy(), True
+        return self._before
+
     def _forget_oldest(self) -> None:
         oldest = self._recent.pop(0)
-        self._before.feed(oldest)
+        self._own_before().feed(oldest)
         self._retired.append(oldest)
         self._horizon = oldest.order
 

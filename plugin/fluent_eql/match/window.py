@@ -31,7 +31,11 @@ class ReorderWindow(Generic[Key]):
 
     def add(self, key: Key, match: StageMatch) -> None:
         """Let an event wait; the calls come in the order of ``match.arrived``."""
-        insort(self._waiting.setdefault(key, []), match, key=by_order)
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            self._waiting[key] = [match]
+        else:
+            insort(waiting, match, key=by_order)
         if self._span is not None:
             self._arrivals.append((key, match))
 
@@ -43,14 +47,21 @@ class ReorderWindow(Generic[Key]):
 
     def release(self, now: int) -> Iterator[tuple[Key, list[StageMatch]]]:
         """The events due at ``now``, and those before them, in order for each key."""
+        if self._span is None:
+            return
         latest_due: dict[Key, StageMatch] = {}
-        while (deadline := self.next_deadline()) is not None and deadline <= now:
-            key, match = self._arrivals.popleft()
+        arrivals, latest_arrival = self._arrivals, now - self._span
+        while arrivals and arrivals[0][1].arrived <= latest_arrival:
+            key, match = arrivals.popleft()
             known = latest_due.get(key)
             if self._waits(key, match) and (known is None or known.order < match.order):
                 latest_due[key] = match
         for key, match in latest_due.items():
             waiting = self._waiting[key]
+            if len(waiting) == 1:
+                del self._waiting[key]
+                yield key, waiting
+                continue
             due = bisect_right(waiting, match.order, key=by_order)
             batch = waiting[:due]
             del waiting[:due]
@@ -66,5 +77,7 @@ class ReorderWindow(Generic[Key]):
 
     def _waits(self, key: Key, match: StageMatch) -> bool:
         waiting = self._waiting.get(key, [])
+        if len(waiting) == 1:
+            return waiting[0] is match
         place = bisect_left(waiting, match.order, key=by_order)
         return place < len(waiting) and waiting[place] is match
