@@ -16,7 +16,7 @@ help:
 	@echo "make test    the tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   CPU time per record, beside plain relays"
-	@echo "make faults  200,000 records while relay and target are killed ten times"
+	@echo "make faults  relay and target killed in a stream, a target away, a million records"
 	@echo "make fuzz    the protocol core against random bytes, for a minute"
 	@echo "make clean   remove .venv and caches"
 
@@ -63,7 +63,9 @@ fuzz: $(READY)
 	$(BIN)/python tests/fuzz/fuzz_protocol.py .fuzz -max_total_time=$(SECONDS_OF_FUZZ) -max_len=4096
 
 faults: $(READY)
-	FAULT_CHUNKS=10000 $(BIN)/pytest -q tests/end_to_end/test_kills.py
+	FAULT_CHUNKS=10000 FAULT_SECONDS=60 SOAK_RECORDS=1000000 $(BIN)/pytest -n $(JOBS) -q \
+	  tests/end_to_end/test_kills.py tests/end_to_end/test_slow_target.py \
+	  tests/end_to_end/test_soak.py
 
 clean:
 	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,12 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import socket
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +24,8 @@ from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
 from support.events import MILLISECOND, SECOND, Scene
-from support.programs import FLUENT_EQL
-from support.relays import configuration
+from support.programs import FLUENT_EQL, killed
+from support.relays import configuration, free_ports
 from support.rules import driver
 
 CHUNKS = int(os.environ.get("FAULT_CHUNKS", "300"))
@@ -128,37 +125,6 @@ class Sender:
             writer.close()
 
 
-class Killed:
-    """A program that is killed and started again."""
-
-    def __init__(self, log: Path, *command: str | Path) -> None:
-        self._command = [str(part) for part in command]
-        self._log = log
-        self._start()
-
-    def kill_and_start(self) -> None:
-        self.kill()
-        self._start()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def _start(self) -> None:
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(self._command, stderr=log)
-
-
-@contextmanager
-def killed(log: Path, *command: str | Path) -> Iterator[Killed]:
-    """A running program; killed at the end, too."""
-    program = Killed(log, *command)
-    try:
-        yield program
-    finally:
-        program.kill()
-
-
 def received_by_target(path: Path) -> Iterator[Event]:
     """The log records of a target's file; what a kill tore off was not acknowledged."""
     framer = Framer(Limits())
@@ -181,14 +147,6 @@ def found_in(path: Path) -> tuple[set[str], dict[str, set[str]]]:
         for alert in event.record.get("eql", {}).get("alerts", []):
             alerts[name].add(alert["id"])
     return ids, alerts
-
-
-def free_ports(count: int) -> list[int]:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
 
 
 @pytest.mark.parametrize("storage", ["memory", "filesystem"])

@@ -1,103 +1,121 @@
-"""A target that hangs: memory stays bounded, health says so, and everything arrives afterwards."""
+"""A target that hangs, is slow, or is away: memory stays bounded, health says so, nothing is lost.
+
+``make faults`` keeps the target away for a minute.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import re
+import os
+import time
 from pathlib import Path
+from typing import Any
 
-import aiohttp
-import psutil
 import pytest
 
-from support.frames import ack_of, forward_frame
-from support.programs import running_program
+from support.observed import HTTP, Chunks, observed_relay
 from support.relays import configuration
-from support.target import WAIT, target
+from support.target import WAIT, Target, target
 
 MEGABYTE = 1_000_000
 LIMIT = 16 * MEGABYTE
-CHUNKS = 400
-RECORDS = 400
+BOUND = 4 * LIMIT
+"""What the relay may grow by: frames and unfinished messages, and what the allocator keeps."""
+AWAY = float(os.environ.get("FAULT_SECONDS", "2"))
+HUNDREDTH = 0.03
+"""Between reads of 64 kB: 2 MB a second, of 200 MB that the client could send."""
+STORAGES = pytest.mark.parametrize("storage", ["memory", "filesystem"])
 
 
-def chunk(number: int) -> bytes:
-    """About a quarter of a megabyte."""
-    records = [{"id": f"{number}-{n}", "text": "x" * 600} for n in range(RECORDS)]
-    return forward_frame(records, chunk=f"c{number:03d}").raw
+def relay_to(behind: Target, folder: Path, storage: str, **output: Any) -> str:
+    keys = {"require_ack_response": True, "storage.type": storage, **output}
+    service = {**HTTP, "mem_buf_limit": LIMIT, "storage.path": str(folder / "storage")}
+    return configuration(target_port=behind.port, service=service, forward_output=keys)
 
 
-async def send_all(port: int, acknowledged: list[bytes]) -> None:
-    """Send all chunks as fast as the relay takes them, and collect their acks."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-
-    async def collect() -> None:
-        for _ in range(CHUNKS):
-            acknowledged.append(await reader.readexactly(len(ack_of("c000"))))
-
-    collecting = asyncio.create_task(collect())
-    for number in range(CHUNKS):
-        writer.write(chunk(number))
-        await writer.drain()
-    await collecting
-    writer.close()
+def ids_in(behind: Target) -> set[str]:
+    return {event.record["id"] for event in behind.all_events()}
 
 
-@pytest.mark.parametrize("storage", ["memory", "filesystem"])
+@STORAGES
 async def test_a_target_that_hangs_takes_nothing_down_and_loses_nothing(
     storage: str, tmp_path: Path
 ) -> None:
-    async with target() as behind, aiohttp.ClientSession() as http:
+    chunks = Chunks(400)
+    async with target() as behind:
         behind.reading.clear()
-        config = tmp_path / "relay.yaml"
-        config.write_text(
-            configuration(
-                target_port=behind.port,
-                service={
-                    "mem_buf_limit": LIMIT,
-                    "storage.path": str(tmp_path / "storage"),
-                    "http_server": "on",
-                    "http_port": 0,
-                    "log_level": "info",
-                },
-                forward_output={
-                    "require_ack_response": True,
-                    "storage.type": storage,
-                    "storage.total_limit_size": "40M",
-                },
-            )
-        )
-        with running_program("run", "--config", config) as relay:
-            assert relay.stderr is not None
-            log = b""
-            while b"monitor: serving" not in log:
-                log += await asyncio.to_thread(relay.stderr.readline)
-            (port,) = re.findall(rb"listening on 127\.0\.0\.1:(\d+)", log)
-            (health,) = re.findall(rb"serving on (http\S+)", log)
-            process = psutil.Process(relay.pid)
-            before = process.memory_info().rss
-            acknowledged: list[bytes] = []
-            sending = asyncio.create_task(send_all(int(port), acknowledged))
-            async with asyncio.timeout(WAIT):
-                while True:
-                    async with http.get(health.decode() + "/api/v1/health") as answer:
-                        if answer.status == 503:
-                            troubles = (await answer.json())["troubles"]
-                            break
-                    await asyncio.sleep(0.05)
-            assert any(
-                "mem_buf_limit" in line or "disk buffer is full" in line for line in troubles
-            )
+        text = relay_to(behind, tmp_path, storage, **{"storage.total_limit_size": "40M"})
+        async with observed_relay(tmp_path, text) as relay:
+            before = relay.rss
+            sending = asyncio.create_task(chunks.send(relay.port))
+            await relay.trouble("mem_buf_limit" if storage == "memory" else "disk buffer is full")
             await asyncio.wait([sending], timeout=0.3)
             assert not sending.done()
-            grown = process.memory_info().rss - before
-            assert grown < 4 * LIMIT
+            assert relay.rss - before < BOUND
             behind.reading.set()
             async with asyncio.timeout(3 * WAIT):
                 await sending
-                await behind.received(CHUNKS)
-            async with http.get(health.decode() + "/api/v1/health") as answer:
-                assert answer.status == 200
-        ids = {event.record["id"] for event in behind.all_events()}
-    assert len(ids) == CHUNKS * RECORDS
-    assert set(acknowledged) == {ack_of(f"c{number:03d}") for number in range(CHUNKS)}
+                await behind.received(400)
+            await relay.trouble("")
+        assert ids_in(behind) == chunks.ids
+    assert chunks.acknowledged == chunks.acks
+
+
+@STORAGES
+async def test_a_target_that_takes_a_hundredth_of_what_comes_holds_the_clients_back(
+    storage: str, tmp_path: Path
+) -> None:
+    chunks = Chunks(400)
+    async with target() as behind:
+        behind.rest = HUNDREDTH
+        text = relay_to(behind, tmp_path, storage, **{"storage.total_limit_size": "40M"})
+        async with observed_relay(tmp_path, text) as relay:
+            before, highest = relay.rss, 0
+            sending = asyncio.create_task(chunks.send(relay.port))
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                await asyncio.sleep(0.1)
+                highest = max(highest, relay.rss)
+            assert not sending.done()
+            assert 0 < len(behind.frames) < 40
+            assert highest - before < BOUND
+            await relay.trouble("mem_buf_limit" if storage == "memory" else "disk buffer is full")
+            behind.rest = 0
+            async with asyncio.timeout(3 * WAIT):
+                await sending
+                await behind.received(400)
+            await relay.trouble("")
+        assert ids_in(behind) == chunks.ids
+    assert chunks.acknowledged == chunks.acks
+
+
+@STORAGES
+async def test_what_comes_while_the_target_is_away_arrives_when_it_is_back(
+    storage: str, tmp_path: Path
+) -> None:
+    chunks = Chunks(300)
+    async with target() as behind:
+        await behind.stop()
+        async with observed_relay(tmp_path, relay_to(behind, tmp_path, storage)) as relay:
+            before, highest = relay.rss, 0
+            sending = asyncio.create_task(chunks.send(relay.port, wait=AWAY / 400))
+            end = time.monotonic() + AWAY
+            while time.monotonic() < end:
+                await asyncio.sleep(0.1)
+                highest = max(highest, relay.rss)
+            assert highest - before < BOUND
+            await relay.trouble(f"127.0.0.1:{behind.port}")
+            if storage == "memory":
+                assert chunks.acknowledged == set()
+                assert not sending.done()
+            else:
+                async with asyncio.timeout(WAIT):
+                    await sending
+                assert chunks.acknowledged == chunks.acks
+            await behind.start(behind.port)
+            async with asyncio.timeout(6 * WAIT):
+                await sending
+                await behind.received(300)
+            await relay.trouble("")
+        assert ids_in(behind) == chunks.ids
+    assert chunks.acknowledged == chunks.acks

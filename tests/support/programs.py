@@ -38,3 +38,34 @@ def port_of(process: subprocess.Popen[bytes]) -> int:
         if found := re.search(rb"listening on 127\.0\.0\.1:(\d+)", line):
             return int(found[1])
     raise AssertionError("the relay ended before it listened")
+
+
+class Killed:
+    """A program that is killed and started again."""
+
+    def __init__(self, log: Path, *command: str | Path) -> None:
+        self._command = [str(part) for part in command]
+        self._log = log
+        self._start()
+
+    def kill_and_start(self) -> None:
+        self.kill()
+        self._start()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _start(self) -> None:
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(self._command, stderr=log)
+
+
+@contextmanager
+def killed(log: Path, *command: str | Path) -> Iterator[Killed]:
+    """A running program; killed at the end, too."""
+    program = Killed(log, *command)
+    try:
+        yield program
+    finally:
+        program.kill()

@@ -20,12 +20,14 @@ WAIT = 20
 class Target:
     """Keeps the frames it receives, and acknowledges them while ``acks`` is true.
 
-    It reads only while ``reading`` is set.
+    It reads only while ``reading`` is set, and rests for ``rest`` seconds after each read of at
+    most 64 kB.
     """
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.acks = True
+        self.rest = 0.0
         self.port = 0
         self.reading = asyncio.Event()
         self.reading.set()
@@ -88,6 +90,7 @@ class Target:
                 framer.receive_data(data)
                 while isinstance(message := framer.next_message(), Message):
                     await self._take(message, writer)
+                await asyncio.sleep(self.rest)
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:

@@ -80,13 +80,20 @@ class DiskBuffer:
             yield from self._read_segment(path)
 
     def append(self, data: bytes) -> Stored:
-        """Put a frame at the end. It survives this process now, and a crash once synced."""
+        """Put a frame at the end. It survives this process now, and a crash once synced.
+
+        Where it cannot be written, nothing of it stays.
+        """
         if self._output is None or self._segments[-1].size >= self._segment_size:
             self._begin_segment()
         segment, number = self._segments[-1], self._next_number
         record = encode_record(number, data)
         assert self._output is not None
-        write_all(self._output, record)
+        try:
+            write_all(self._output, record)
+        except OSError:
+            os.ftruncate(self._output, segment.size)
+            raise
         stored = Stored(number, segment, segment.size + HEADER.size, segment.size + len(record))
         self._next_number += 1
         segment.size += len(record)

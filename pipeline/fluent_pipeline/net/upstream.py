@@ -72,11 +72,13 @@ class ForwardOutput(QueuedOutput[Item]):
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be delivered: no target is up, or the disk cannot take more."""
+        """Why nothing can be delivered: no target is up, the disk cannot take more."""
         troubles = [target.trouble for target in self._targets]
-        if None not in troubles:
-            return "; ".join(str(trouble) for trouble in troubles)
-        return self._durable.trouble if self._durable else None
+        if None in troubles:
+            troubles.clear()
+        if self._durable is not None:
+            troubles.append(self._durable.trouble)
+        return "; ".join(trouble for trouble in troubles if trouble is not None) or None
 
     def start(self) -> None:
         """Raises OSError where what an earlier process left on disk cannot be read."""

@@ -21,9 +21,8 @@ def filled(*parts: bytes) -> Received:
 def test_bytes_are_taken_in_the_order_in_which_they_came(
     steps: list[tuple[int, float, bool]],
 ) -> None:
-    received, model, number = Received(), b"", 0
-    for size, share, together in steps:
-        number += 1
+    received, model = Received(), b""
+    for number, (size, share, together) in enumerate(steps):
         data = bytes([number]) * size
         received.append(data)
         model += data

@@ -1,0 +1,70 @@
+"""A long stream: the relay's memory at its end is what it was after the first tenth.
+
+``make faults`` sends a million records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+
+from fluent_eql.event import encode_value
+from fluent_pipeline.bench.defend import stream
+from fluent_pipeline.protocol.splice import encode_entry, encode_forward
+from support.events import START
+from support.frames import ack_of
+from support.observed import HTTP, Observed, observed_relay
+from support.programs import killed
+from support.relays import configuration, free_ports
+
+RECORDS = int(os.environ.get("SOAK_RECORDS", "60000"))
+A_FRAME = 500
+IN_FLIGHT = 8
+TARGET = Path(__file__).parent.parent / "support" / "target_program.py"
+
+
+async def measured(relay: Observed) -> tuple[int, int]:
+    """The relay's memory after the first tenth of the records, and after the last."""
+    events = stream(7, candidates=0.02, entities=100_000, start=START)
+    frames, sizes = RECORDS // A_FRAME, []
+    reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
+    room = asyncio.Semaphore(IN_FLIGHT)
+
+    async def collect() -> None:
+        for number in range(1, frames + 1):
+            await reader.readexactly(len(ack_of("c000000")))
+            room.release()
+            if number in (frames // 10, frames):
+                sizes.append(relay.rss)
+
+    collecting = asyncio.create_task(collect())
+    for number in range(frames):
+        entries = [encode_entry(0, encode_value(event)) for event in islice(events, A_FRAME)]
+        await room.acquire()
+        writer.write(encode_forward("app", entries, {"chunk": f"c{number:06d}", "size": A_FRAME}))
+        await writer.drain()
+    await collecting
+    writer.close()
+    after_a_tenth, at_the_end = sizes
+    return after_a_tenth, at_the_end
+
+
+async def test_memory_at_the_end_is_within_a_tenth_of_that_after_the_first_tenth(
+    tmp_path: Path,
+) -> None:
+    (behind_port,) = free_ports(1)
+    text = configuration(
+        target_port=behind_port,
+        service={**HTTP, "storage.path": str(tmp_path), "storage.state_limit_size": "1M"},
+        eql={"reorder_window": "20ms", "state.max_entities": 50},
+        forward_output={"require_ack_response": True},
+    )
+    command = [sys.executable, TARGET, str(behind_port), "/dev/null"]
+    with killed(tmp_path / "target.txt", *command):
+        async with observed_relay(tmp_path, text) as relay:
+            after_a_tenth, at_the_end = await measured(relay)
+            assert await relay.troubles() == []
+    assert at_the_end < 1.1 * after_a_tenth
