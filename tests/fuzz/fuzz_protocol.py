@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import atheris
@@ -21,14 +22,15 @@ with atheris.instrument_imports(include=["fluent_eql", "fluent_pipeline"]):
     from fluent_pipeline.errors import RemoteProtocolError
     from fluent_pipeline.protocol.acks import AckReader, chunk_id, encode_ack
     from fluent_pipeline.protocol.adapt import TargetFormat, adapt
-    from fluent_pipeline.protocol.entries import EntryKind, walk
-    from fluent_pipeline.protocol.frames import Frame, frame_of, parse_frame
+    from fluent_pipeline.protocol.entries import Entry, EntryKind, entries_at, walk
+    from fluent_pipeline.protocol.frames import Frame, Mode, frame_of, parse_frame
     from fluent_pipeline.protocol.framing import NEED_DATA, Framer, Message
     from fluent_pipeline.protocol.handshake import ClientHandshake, ServerHandshake
     from fluent_pipeline.protocol.limits import Limits
-    from fluent_pipeline.protocol.splice import rebuild
+    from fluent_pipeline.protocol.splice import Edit, rebuild
 
 LIMITS = Limits(frame=1 << 20, inflated=1 << 20)
+ENTRY = b"\x92\x01\x80"
 TARGET = TargetFormat(entry_format="v1", limit=64)
 
 
@@ -42,6 +44,7 @@ def check(data: bytes) -> None:
 
 def check_stream(stream: bytes, step: int) -> None:
     framer = Framer(LIMITS)
+    framer.indexing = step % 2 == 0
     for start in range(0, len(stream), step):
         framer.receive_data(stream[start : start + step])
         while isinstance(message := framer.next_message(), Message):
@@ -56,7 +59,12 @@ def check_frame(frame: Frame) -> None:
     payload = frame.payload(LIMITS)
     if not frame.compressed:
         assert rebuild(frame, payload, []) == frame
-    for entry in walk(payload, frame.mode):
+    entries = list(walk(payload, frame.mode))
+    offsets = range(0, len(payload), 7)
+    found = list(entries_at(payload, frame.mode, offsets, frame.index))
+    assert found == list(entries_at(payload, frame.mode, offsets))
+    check_edits(frame, payload, entries)
+    for entry in entries:
         if entry.kind is EntryKind.EVENT:
             with contextlib.suppress(ValueError):
                 decode_record(bytes(payload[entry.record_start : entry.record_end]))
@@ -66,6 +74,14 @@ def check_frame(frame: Frame) -> None:
         reader = AckReader()
         reader.receive_data(encode_ack(frame.chunk, json=False))
         assert reader.next_ack() == chunk_id(frame.chunk)
+
+
+def check_edits(frame: Frame, payload: bytes | memoryview, entries: list[Entry]) -> None:
+    """A changed frame is what its bytes say."""
+    for edits in ([Edit(entry, (ENTRY,)) for entry in entries[:2]], [Edit(e, ()) for e in entries]):
+        rebuilt = rebuild(frame, payload, edits) if frame.mode is not Mode.MESSAGE else None
+        if rebuilt is not None:
+            assert replace(frame_of(rebuilt.raw), json=frame.json) == rebuilt
 
 
 def check_handshake(message: Message) -> None:

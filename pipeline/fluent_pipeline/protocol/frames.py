@@ -6,7 +6,7 @@ Shapes: sections "Message Modes" and "Option" of the specification.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -66,7 +66,7 @@ class Frame:
     compressed: str | None = None
     signal: int = 0
     json: bool = False
-    index: EntryIndex | None = None
+    index: EntryIndex | None = field(default=None, compare=False, repr=False)
 
     @property
     def tag_start(self) -> int:
