@@ -32,6 +32,9 @@ from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
 from fluent_eql.shipped import shipped_rules
 
+WORTH_A_SCAN = 4
+"""The number of rules from which on a scan costs less than to test them all."""
+
 
 @dataclass(slots=True, eq=False)
 class _Held:
@@ -73,6 +76,8 @@ class EqlFilter:
         self._window: ReorderWindow[tuple[int, Hashable]] = ReorderWindow(settings.reorder_window)
         self._observer = Observer([rule.query for rule in rules], settings)
         self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
+        self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
+        self._everyone = range(len(rules))
         self._arrivals = count()
         self._is_noting = False
         self._decoded = 0
@@ -178,12 +183,15 @@ class EqlFilter:
             outcome.problems.append(Problem(event, str(error)))
             return None
         held = _Held(event)
-        for number, event_rule in self._event_rules.items():
-            if event_rule.matches(seen):
-                held.alerts.append((number, event_rule.alert(seen), True))
-        for number, sequence in self._sequences.items():
-            for found in sequence.stages_of(seen):
-                self._wait(number, seen, found, held, now)
+        for number in self._suspects(event.raw):
+            sequence = self._sequences.get(number)
+            if sequence is None:
+                event_rule = self._event_rules[number]
+                if event_rule.matches(seen):
+                    held.alerts.append((number, event_rule.alert(seen), True))
+            else:
+                for found in sequence.stages_of(seen):
+                    self._wait(number, sequence, seen, found, held, now)
         if held.waiting:
             return held
         if held.alerts:
@@ -192,10 +200,21 @@ class EqlFilter:
             self._note(held, outcome)
         return None
 
+    def _suspects(self, raw: bytes) -> Iterable[int]:
+        """The rules, by their numbers, that a record may satisfy, in their order."""
+        if len(self._everyone) < WORTH_A_SCAN:
+            return self._everyone
+        return sorted({self._rule_of[number] for number in self._screen.suspects(raw)})
+
     def _wait(
-        self, number: int, seen: Observation, found: StagesOfKey, held: _Held, now: int
+        self,
+        number: int,
+        sequence: SequenceRule,
+        seen: Observation,
+        found: StagesOfKey,
+        held: _Held,
+        now: int,
     ) -> None:
-        sequence = self._sequences[number]
         completes = sequence.last_stage in found.stages
         held.waiting += completes
         match = StageMatch(

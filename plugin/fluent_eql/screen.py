@@ -3,7 +3,8 @@
 For each condition a set of needles is derived: a record that satisfies the condition contains at
 least one of them, however it spells its fields (nested, flat, mixed), whatever the width of its
 headers, be its strings str or bin. All needles of all conditions are one hyperscan database, so a
-body is scanned once. A condition without needles makes every record a hit.
+body is scanned once. A condition without needles makes every record a hit. A record that is hit is
+scanned once more by itself where there are many conditions, to know which of them to test.
 """
 
 from __future__ import annotations
@@ -74,17 +75,23 @@ Needles = frozenset[Needle]
 
 
 class Screen:
-    """Scans bodies for the needles of conditions."""
+    """Scans bodies for the needles of conditions.
+
+    ``always`` says that there is a condition without needles: every record has to be looked at.
+    """
 
     def __init__(self, conditions: Iterable[Condition]) -> None:
         derived = [needles_of(condition.expression) for condition in conditions]
-        self._database: Any = None
+        found = {needle for needles in derived if needles for needle in needles}
+        self.needles: tuple[Needle, ...] = tuple(sorted(found, key=repr))
         self.always = any(needles is None for needles in derived)
-        self.needles: tuple[Needle, ...] = ()
-        if not self.always:
-            found = {needle for needles in derived if needles for needle in needles}
-            self.needles = tuple(sorted(found, key=repr))
-            self._database = _database(self.needles) if self.needles else None
+        self._database: Any = _database(self.needles) if self.needles else None
+        self._unscreened = [n for n, needles in enumerate(derived) if needles is None]
+        wanted_by: dict[Needle, list[int]] = {needle: [] for needle in self.needles}
+        for number, needles in enumerate(derived):
+            for needle in needles or ():
+                wanted_by[needle].append(number)
+        self._wanted_by = [wanted_by[needle] for needle in self.needles]
 
     def offsets(self, body: Body) -> Sequence[int] | None:
         """Where in ``body`` a needle was found, ascending; None where every record is a hit."""
@@ -100,6 +107,20 @@ class Screen:
         self._database.scan(body, match_event_handler=found)
         offsets.sort()
         return offsets
+
+    def suspects(self, record: bytes) -> set[int]:
+        """The conditions, by their numbers, that a record may satisfy; it satisfies no others."""
+        suspects = set(self._unscreened)
+        if self._database is not None:
+            seen: set[int] = set()
+
+            def found(needle: int, start: int, end: int, flags: int, context: object) -> None:
+                seen.add(needle)
+
+            self._database.scan(record, match_event_handler=found)
+            for needle in seen:
+                suspects.update(self._wanted_by[needle])
+        return suspects
 
 
 def needles_of(expression: nodes.Expression | None) -> Needles | None:

@@ -17,6 +17,7 @@ from fluent_eql.filter import EqlFilter
 from fluent_eql.lang import Condition, compile_query
 from fluent_eql.screen import Needle, Screen, needles_of
 from fluent_eql.settings import EqlOptions
+from fluent_eql.testing import FilterDriver
 from fluent_pipeline.bench import defend
 from support.events import SPELLINGS, START, Scene
 from support.rules import rule
@@ -308,3 +309,33 @@ def test_a_condition_that_is_never_true_asks_for_no_record() -> None:
 
 
 NEVER_TRUE = ("process where false", 'any where false and process.name == "a"')
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(CONDITIONS, min_size=1, max_size=6), records(), st.randoms(use_true_random=False))
+def test_a_record_satisfies_no_condition_that_is_not_suspected(
+    texts: list[str], record: dict[str, Any], random: Random
+) -> None:
+    raw = Writer(random, bin_share=0.3).encode(record)
+    conditions = [condition(text) for text in texts]
+    suspects = Screen(conditions).suspects(raw)
+    fields = Fields(decode_record(raw))
+    for number, found in enumerate(conditions):
+        assert number in suspects or not found.matches(fields), (texts[number], raw)
+
+
+def test_suspected_are_the_conditions_whose_needles_a_record_has_and_those_without() -> None:
+    screen = Screen([condition(text) for text in ('a == "x"', "b > 5", 'a == "y"', 'a : "X"')])
+    assert screen.suspects(encode_value({"a": "x"})) == {0, 1, 3}
+    assert screen.suspects(encode_value({"b": 9})) == {1}
+    assert Screen([]).suspects(b"\x80") == set()
+
+
+def test_with_many_rules_a_record_has_the_alerts_that_it_has_with_each_alone() -> None:
+    queries = [f'any where a == "v{number}" or b == "v{number + 1}"' for number in range(12)]
+    rules = [rule(query, name=f"Rule {number}") for number, query in enumerate(queries)]
+    record = {"a": "v3", "b": ["v9", "v0"]}
+    together = FilterDriver(EqlFilter(rules, EqlOptions())).send([record]).alerts
+    alone = [FilterDriver(EqlFilter([one], EqlOptions())).send([record]).alerts for one in rules]
+    assert together == [alert for alerts in alone for alert in alerts]
+    assert len(together) == 2
