@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 
-class _Side(asyncio.Protocol):
+class Side(asyncio.Protocol):
     """One end of a copied connection."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
-        self.other: _Side | None = None
+        self.other: Side | None = None
         self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -49,12 +49,17 @@ class _Side(asyncio.Protocol):
             self.other.transport.resume_reading()
 
 
-def accepting(loop: asyncio.AbstractEventLoop, target: int) -> Callable[[], asyncio.Protocol]:
-    """Makes the protocol of an accepted connection, which connects to the target's port."""
+def accepting(
+    loop: asyncio.AbstractEventLoop, target: int, new_client: Callable[[], Side] = Side
+) -> Callable[[], asyncio.Protocol]:
+    """Makes the protocol of an accepted connection, which connects to the target's port.
+
+    ``new_client`` makes the end that the client is at.
+    """
     connecting: set[asyncio.Task[Any]] = set()
 
     def accepted() -> asyncio.Protocol:
-        client, server = _Side(), _Side()
+        client, server = new_client(), Side()
         client.other, server.other = server, client
         task = loop.create_task(loop.create_connection(lambda: server, "127.0.0.1", target))
         connecting.add(task)
@@ -64,12 +69,12 @@ def accepting(loop: asyncio.AbstractEventLoop, target: int) -> Callable[[], asyn
     return accepted
 
 
-async def serve(port: int, target: int) -> None:
+async def serve(port: int, target: int, new_client: Callable[[], Side] = Side) -> None:
     """Copy until SIGTERM."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(accepting(loop, target), "127.0.0.1", port)
+    server = await loop.create_server(accepting(loop, target, new_client), "127.0.0.1", port)
     await stop.wait()
     server.close()
 
