@@ -259,7 +259,7 @@ def test_a_problem_that_a_filter_reports_is_told_with_the_tag() -> None:
 
 
 def test_a_corrupt_compressed_body_is_refused_even_where_no_filter_reads_it() -> None:
-    raw = b"\x93\xa1t\xc4\x03abc\x81\xaacompressed\xa4gzip"
+    raw = b"\x93\xa1t\xc4\x0fabcabcabcabcabc\x81\xaacompressed\xa4gzip"
     run = Run()
     with pytest.raises(RemoteProtocolError, match="corrupt gzip body"):
         run.accept(frame_of(raw))

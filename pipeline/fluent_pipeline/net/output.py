@@ -36,6 +36,7 @@ class QueuedOutput(ABC, Generic[Entry]):
         self._trouble = trouble
         self._queued = asyncio.Event()
         self._idle = asyncio.Event()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -54,6 +55,7 @@ class QueuedOutput(ABC, Generic[Entry]):
         """Take a frame."""
 
     async def stop(self, grace: float) -> None:
+        self._stopping = True
         self._settle()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), grace)
@@ -95,7 +97,5 @@ class QueuedOutput(ABC, Generic[Entry]):
 
     def _settle(self) -> None:
         """Let a stop go on where nothing is pending any more."""
-        if self.pending:
-            self._idle.clear()
-        else:
+        if self._stopping and not self.pending:
             self._idle.set()

@@ -39,7 +39,7 @@ V1 = TargetFormat(entry_format="v1", limit=1 << 40)
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _InFlight:
     item: Item
     size: int
@@ -169,13 +169,18 @@ class Target:
             await self._room(MOST_FRAMES_IN_FLIGHT, MOST_BYTES_IN_FLIGHT)
             await feed.turn(self.share)
             batch: list[_InFlight] = []
+            together: list[bytes] = []
             size = 0
             while feed.queue and size < COALESCED and written < enough:
                 frame = self._as_taken(feed.queue[0].load())
-                writer.write(frame.raw)
+                if len(frame.raw) >= COALESCED:  # not to be copied for the sake of a few before it
+                    writer.write(b"".join(together))
+                    together.clear()
+                together.append(frame.raw)
                 batch.append(self._take(feed.queue.popleft(), frame))
                 size += len(frame.raw)
                 written += 1
+            writer.write(together[0] if len(together) == 1 else b"".join(together))
             feed.took(self.share, size)
             await writer.drain()
             for sent in batch:

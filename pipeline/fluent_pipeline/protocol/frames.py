@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import msgpack
 
@@ -21,6 +22,7 @@ from fluent_pipeline.protocol.index import EntryIndex
 from fluent_pipeline.protocol.limits import Limits
 
 ALGORITHMS = ("gzip", "zstd")
+LONGEST_KNOWN_TAG = 256
 ARRAY_HEADERS = {0xDC: 3, 0xDD: 5}
 """The lengths of wide array headers by their first byte; fixarray's is 1."""
 
@@ -119,7 +121,7 @@ def _parse(message: Message, *, json: bool) -> Frame:
     raw, starts = message.raw, message.elements
     if not 2 <= len(starts) <= 4:
         raise ValueError(f"expected an array of 2 to 4 elements, found {len(starts)}")
-    tag = _tag_of(raw[starts[0] : starts[1]])
+    tag = _known_tag(raw[starts[0] : starts[1]])
     mode, header, count = _body_of(raw, starts[1])
     options_at = 3 if mode is Mode.MESSAGE else 2
     if mode is Mode.MESSAGE:
@@ -127,8 +129,7 @@ def _parse(message: Message, *, json: bool) -> Frame:
     elif len(starts) > 3:
         raise ValueError(f"expected at most 3 elements in {mode.value} mode, found {len(starts)}")
     options_start = starts[options_at] if len(starts) > options_at else None
-    options = _options_of(raw, options_start)
-    compressed = _compressed(options) if mode is Mode.PACKED_FORWARD else None
+    options = NO_OPTIONS if options_start is None else _options_of(raw[options_start:], mode)
     return Frame(
         raw=raw,
         tag=tag,
@@ -138,12 +139,22 @@ def _parse(message: Message, *, json: bool) -> Frame:
         body_end=len(raw) if options_start is None else options_start,
         count=count,
         options_start=options_start,
-        chunk=_chunk(options),
-        compressed=compressed,
-        signal=_signal(options),
+        chunk=options.chunk,
+        compressed=options.compressed,
+        signal=options.signal,
         json=json,
         index=message.index if mode is Mode.FORWARD else None,
     )
+
+
+def _known_tag(raw: bytes) -> str:
+    """A tag; there are few, each in very many messages."""
+    return _short_tag(raw) if len(raw) <= LONGEST_KNOWN_TAG else _tag_of(raw)
+
+
+@lru_cache(maxsize=1024)
+def _short_tag(raw: bytes) -> str:
+    return _tag_of(raw)
 
 
 def _tag_of(raw: bytes) -> str:
@@ -184,28 +195,74 @@ NO_TIMES = (0xC0, 0xC1, 0xC2, 0xC3)
 """The first bytes of nil and the booleans."""
 
 
-def _options_of(raw: bytes, start: int | None) -> RawMap | None:
-    if start is None or raw[start] == NIL:
+class _Options(NamedTuple):
+    """What a message's options say; ``chunk`` as raw msgpack."""
+
+    chunk: bytes | None = None
+    compressed: str | None = None
+    signal: int = 0
+
+
+NO_OPTIONS = _Options()
+
+
+def _options_of(raw: bytes, mode: Mode) -> _Options:
+    """What raw options say. Only a PackedForward is compressed. Raises ValueError."""
+    if raw[0] == NIL:
+        return NO_OPTIONS
+    return _common_options(raw) or _read_options(raw, mode)
+
+
+def _common_options(raw: bytes) -> _Options | None:
+    """What the agents' own options say; None for others, and for what needs a closer look.
+
+    The chunk, written in the usual way, must then stand behind its key: nothing else in such
+    options has room for it.
+    """
+    try:
+        options = msgpack.unpackb(raw)
+    except (msgpack.UnpackException, ValueError, TypeError):
         return None
-    if not is_map(raw[start : start + 1]):
+    if not isinstance(options, dict) or not AGENTS_OPTIONS.issuperset(options):
+        return None
+    chunk = options.get("chunk")
+    if options.get("compressed") is not None or type(options.get("size", 0)) is not int:
+        return None
+    if chunk is None:
+        return NO_OPTIONS
+    if not isinstance(chunk, str):
+        return None
+    raw_chunk = encode_value(chunk)
+    return _Options(raw_chunk) if CHUNK_KEY + raw_chunk in raw else None
+
+
+AGENTS_OPTIONS = frozenset(["size", "chunk", "compressed"])
+CHUNK_KEY = b"\xa5chunk"
+
+
+def _read_options(raw: bytes, mode: Mode) -> _Options:
+    """Raises ValueError."""
+    if not is_map(raw[:1]):
         raise ValueError("expected a map or nil as the options")
     try:
-        return RawMap(raw[start:])
+        options = RawMap(raw)
     except TypeError as error:
         raise ValueError(UNHASHABLE) from error
+    compressed = _compressed(options) if mode is Mode.PACKED_FORWARD else None
+    return _Options(_chunk(options), compressed, _signal(options))
 
 
-def _chunk(options: RawMap | None) -> bytes | None:
+def _chunk(options: RawMap) -> bytes | None:
     """The raw chunk. Fluentd, too, takes nil and false for none."""
     value = _value(options, "chunk")
-    if options is None or value is None or value is False:
+    if value is None or value is False:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"expected chunk to be a string or a number, found {_shown(value)}")
     return options.get("chunk")
 
 
-def _compressed(options: RawMap | None) -> str | None:
+def _compressed(options: RawMap) -> str | None:
     value = _value(options, "compressed")
     if value is None or value == "text":
         return None
@@ -214,15 +271,15 @@ def _compressed(options: RawMap | None) -> str | None:
     return str(value)
 
 
-def _signal(options: RawMap | None) -> int:
+def _signal(options: RawMap) -> int:
     value = _value(options, "fluent_signal")
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise ValueError(f"expected fluent_signal to be an integer, found {_shown(value)}")
     return value or 0
 
 
-def _value(options: RawMap | None, key: str) -> Any:
-    raw = options.get(key) if options else None
+def _value(options: RawMap, key: str) -> Any:
+    raw = options.get(key)
     if raw is None:
         return None
     value = _decode(raw)

@@ -46,7 +46,7 @@ GOOD = forward_frame([{"a": 1}], chunk="good").raw
         (b"\x93\xa1t\x01\x02", "expected a map as the record"),
         (b"\x92\xa1t" + b"\x91" * 2000, "nests deeper than 1024 levels"),
         (b'["t", 1, {]', "malformed JSON"),
-        (packed("bad", b"no gzip", compressed="gzip"), "corrupt gzip body"),
+        (packed("bad", b"no gzip, no gzip", compressed="gzip"), "corrupt gzip body"),
         (packed("bad", gzip.compress(b"\x90", mtime=0)[:-4], compressed="gzip"), "lacks its end"),
         (packed("bad", b"", compressed="lz4"), "found 'lz4'"),
     ],

@@ -425,3 +425,27 @@ def test_the_head_is_read_without_looking_at_the_entries() -> None:
     frame = frame_of(b"\x93\xa1t" + body + b"\x90" + CHUNK)
     assert (frame.count, frame.raw[frame.body_start : frame.body_end]) == (3, body[1:] + b"\x90")
     assert frame_of(b"\x92\xa1t\xc4\x02\xc1\xc1").payload(Limits()) == b"\xc1\xc1"
+
+
+def test_only_a_packed_forward_is_compressed_whatever_others_say() -> None:
+    for options in ({"compressed": "lz4"}, {"compressed": "gzip", "chunk": "c"}):
+        raw = msgpack.packb(["t", [[1, {}]], options])
+        assert frame_of(raw).compressed is None
+
+
+@pytest.mark.parametrize("extra", [{}, {"size": 3}, {"compressed": "text"}, {"other": "x"}])
+@pytest.mark.parametrize("header", [b"\xa2", b"\xd9\x02", b"\xda\x00\x02", b"\xc4\x02"])
+def test_a_chunk_is_kept_as_it_was_written_beside_whatever_options(
+    header: bytes, extra: dict[str, Any]
+) -> None:
+    chunk = header + b"c1"
+    count = bytes([0x81 + len(extra)])
+    options = count + b"".join(map(msgpack.packb, [p for pair in extra.items() for p in pair]))
+    raw = b"\x93\xa1t\x90" + options + msgpack.packb("chunk") + chunk
+    assert frame_of(raw).chunk == chunk
+
+
+def test_of_two_chunks_the_last_counts() -> None:
+    raw = b"\x93\xa1t\x90\x82" + msgpack.packb("chunk") + b"\xa1a"
+    raw += msgpack.packb("chunk") + b"\xa1b"
+    assert frame_of(raw).chunk == b"\xa1b"
