@@ -8,7 +8,7 @@ JOBS ?= 2
 
 SECONDS_OF_FUZZ ?= 60
 
-.PHONY: demo run test lint format bench fuzz faults clean help
+.PHONY: demo run test lint format bench bench-check fuzz faults clean help
 
 help:
 	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    the tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   CPU time per record, beside plain relays"
+	@echo "make bench-check  whether it has grown by more than 15 %"
 	@echo "make faults  relay and target killed in a stream, a target away, a million records"
 	@echo "make fuzz    the protocol core against random bytes, for a minute"
 	@echo "make clean   remove .venv and caches"
@@ -55,7 +56,10 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	$(BIN)/python -m fluent_pipeline.bench
+	$(BIN)/python -m fluent_pipeline.bench --json docs/performance.json --svg docs
+
+bench-check: $(READY)
+	$(BIN)/python -m fluent_pipeline.bench --check
 
 fuzz: $(READY)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
