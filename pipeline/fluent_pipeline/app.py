@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 from fluent_eql.api import Metric
@@ -29,6 +30,7 @@ from fluent_pipeline.net.listener import ForwardListener
 from fluent_pipeline.net.router import Output, Router
 from fluent_pipeline.net.upstream import ForwardOutput
 from fluent_pipeline.net.writers import AppendToFile, LineOutput, write_to_stdout
+from fluent_pipeline.place import ALONE, Place
 from fluent_pipeline.protocol.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -38,19 +40,30 @@ class Relay:
     """A configured relay.
 
     Making one compiles the rules and opens nothing: a wrong configuration is a ConfigError here.
+    Of several workers each has one: ``place`` says which it is, ``stages`` are then given, and
+    ``before_flush`` is awaited before what is held is decided at a stop.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        place: Place = ALONE,
+        stages: Sequence[Stage] | None = None,
+        before_flush: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._place = place
+        self._before_flush = before_flush
         self._grace = config.service.grace / 10**9
         self._storage = config.service.storage_path
         self._budget = Budget(config.service.mem_buf_limit)
-        stages = stages_of(config)
+        stages = stages_of(config) if stages is None else stages
         self._journals = self._kept(stages, config.service) if self._storage else None
         self._engine = Engine(
             stages,
             _widest_limits(config),
             on_problem=lambda text: log.warning("%s", text),
-            on_alert=_log_alert,
+            on_alert=log_alert,
             keep_note=self._journals.append if self._journals else None,
         )
         self._router = Router([_made(output, self._output) for output in config.outputs])
@@ -89,6 +102,8 @@ class Relay:
         """Take nothing more, decide what is held, deliver for at most the grace, and close."""
         for listener in self.listeners:
             await listener.stop()
+        if self._before_flush is not None:
+            await self._before_flush()
         self._driver.flush()
         await asyncio.gather(*(output.stop(self._grace) for output in self._router.outputs))
         for listener in self.listeners:
@@ -116,9 +131,14 @@ class Relay:
                 log.error("%s", problems[-1])
         return problems
 
-    def _kept(self, stages: list[Stage], service: ServiceConfig) -> Journals:
+    def advance(self) -> None:
+        """Decide and send what is due."""
+        self._driver.advance()
+
+    def _kept(self, stages: Sequence[Stage], service: ServiceConfig) -> Journals:
         assert self._storage is not None
-        return Journals(stages, self._storage / "state", service.storage_state_limit_size)
+        folder, limit = self._storage / "state", service.storage_state_limit_size
+        return Journals(stages, folder, limit, self._place)
 
     def _output(self, item: OutputConfig) -> Output:
         matches, options = item.match.accepts, item.options
@@ -140,18 +160,29 @@ class Relay:
                 line=item.position.line,
                 column=item.position.column,
             )
-        folder = self._storage / "frames" / item.alias
+        folder = self._storage / "frames" / self._place.named(item.alias)
+        left = [path for path in self._place.others(folder) if any(path.glob("*.segment"))]
+        if left:
+            raise ConfigError(
+                f"frames of more workers wait in {left[0]}: "
+                f"start with as many workers as before until they are delivered",
+                source=item.position.source,
+                line=item.position.line,
+                column=item.position.column,
+            )
         return DiskBuffer(folder, options.storage_total_limit_size)
 
     def _listener(self, item: InputConfig) -> ForwardListener:
-        return ForwardListener(item.options, item.alias, self._driver, self._budget)
+        return ForwardListener(
+            item.options, item.alias, self._driver, self._budget, shared=self._place.count > 1
+        )
 
     def _monitor(self, service: ServiceConfig) -> MonitorServer:
         return MonitorServer(
             service.http_listen,
             service.http_port,
             troubles=self.troubles,
-            sample=self._sample,
+            sample=self.metrics,
             reload=self.renew_certificates,
             token=service.http_token,
         )
@@ -171,7 +202,8 @@ class Relay:
         if self._budget.full:
             yield f"mem_buf_limit: {self._budget.used} bytes wait for delivery; not reading"
 
-    def _sample(self) -> Iterator[Metric]:
+    def metrics(self) -> Iterator[Metric]:
+        """The counters and gauges of all parts."""
         for listener in self.listeners:
             yield from listener.metrics()
         for stage in self._engine.stages:
@@ -240,7 +272,19 @@ def _widest_limits(config: Config) -> Limits:
     )
 
 
-def _log_alert(alert: dict[str, object]) -> None:
+def spare_what_stays() -> None:
+    """Have the collector of cycles pass over all that has been made by now, and come rarely.
+
+    What a relay makes for records is freed without it; looking at the rules again and again would
+    cost a tenth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def log_alert(alert: dict[str, object]) -> None:
+    """Tell people of an alert."""
     rule = alert["rule"]
     name = rule["name"] if isinstance(rule, dict) else rule
     log.info("alert %s: %s%s", alert["id"], name, " (late)" if alert.get("late") else "")

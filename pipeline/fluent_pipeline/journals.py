@@ -10,6 +10,7 @@ from pathlib import Path
 from fluent_eql.api import Stateful
 from fluent_pipeline.buffer.journal import Journal
 from fluent_pipeline.engine import Stage
+from fluent_pipeline.place import ALONE, Place
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +18,13 @@ log = logging.getLogger(__name__)
 class Journals:
     """The journals of the stages whose filters are stateful, each in a folder of its name.
 
-    ``limit`` is that of a journal, in bytes. ``trouble`` says why notes cannot be kept now.
+    ``limit`` is that of a journal, in bytes. ``trouble`` says why notes cannot be kept now. The
+    first worker also reads what more workers than there are now have left.
     """
 
-    def __init__(self, stages: Iterable[Stage], folder: Path, limit: int) -> None:
+    def __init__(
+        self, stages: Iterable[Stage], folder: Path, limit: int, place: Place = ALONE
+    ) -> None:
         self.trouble: str | None = None
         self._filters = {
             stage.name: stage.filter
@@ -28,7 +32,11 @@ class Journals:
             if isinstance(stage.filter, Stateful) and stage.filter.memory
         }
         self._journals = {
-            name: Journal(folder / name, filter.memory, limit)
+            name: Journal(folder / place.named(name), filter.memory, limit)
+            for name, filter in self._filters.items()
+        }
+        self._left = {
+            name: [Journal(path, filter.memory, limit) for path in place.others(folder / name)]
             for name, filter in self._filters.items()
         }
 
@@ -37,8 +45,12 @@ class Journals:
         for name, journal in self._journals.items():
             try:
                 notes = list(journal.open())
+                for left in self._left[name]:
+                    notes += left.open()
+                    left.close()
             except BlockingIOError as error:
                 raise BlockingIOError(f"{name}: another process keeps its notes there") from error
+            notes.sort(key=lambda note: -note[0])
             for line in self._filters[name].recall(notes, time.monotonic_ns()):
                 log.warning("%s: %s", name, line)
             if notes:

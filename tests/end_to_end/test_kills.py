@@ -149,16 +149,21 @@ def found_in(path: Path) -> tuple[set[str], dict[str, set[str]]]:
     return ids, alerts
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("storage", ["memory", "filesystem"])
 async def test_what_was_acknowledged_arrives_and_every_alert_though_relay_and_target_are_killed(
-    storage: str, tmp_path: Path
+    storage: str, workers: int, tmp_path: Path
 ) -> None:
     (port, behind_port), source = free_ports(2), random.Random(7)
     arrived, config = tmp_path / "arrived", tmp_path / "relay.yaml"
     config.write_text(
         configuration(
             target_port=behind_port,
-            service={"storage.path": str(tmp_path / "storage"), "log_level": "warn"},
+            service={
+                "storage.path": str(tmp_path / "storage"),
+                "log_level": "warn",
+                "workers": workers,
+            },
             forward_input={"port": port},
             eql={"reorder_window": "20ms", "state.ttl": "1h"},
             forward_output={"require_ack_response": True, "storage.type": storage},

@@ -45,13 +45,14 @@ class Observed:
     async def listens(self) -> None:
         """Wait until it serves."""
         async with asyncio.timeout(WAIT):
-            while not (found := re.search(r"serving on (\S+)", self.log)):
+            while True:
+                url = re.search(r"serving on (\S+)", self.log)
+                port = re.search(r"listening on 127\.0\.0\.1:(\d+)", self.log)
+                if url and port:
+                    break
                 assert self.process.poll() is None, self.log
                 await asyncio.sleep(0.02)
-        self._url = found[1]
-        port = re.search(r"listening on 127\.0\.0\.1:(\d+)", self.log)
-        assert port is not None
-        self.port = int(port[1])
+        self._url, self.port = url[1], int(port[1])
 
     async def troubles(self) -> list[str]:
         """What its health tells; empty while it is well."""

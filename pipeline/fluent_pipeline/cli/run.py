@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 from pathlib import Path
 from typing import Any
 
-from fluent_pipeline.app import Relay, serve
+from fluent_pipeline.app import Relay, serve, spare_what_stays
 from fluent_pipeline.config import load_config
+from fluent_pipeline.workers.supervisor import run_workers
 
 log = logging.getLogger(__name__)
 
@@ -46,21 +46,12 @@ def execute(options: argparse.Namespace) -> int:
     set_up_logging(config.service.log_level)
     for note in config.notes:
         log.info("%s", note)
+    if config.service.workers > 1:
+        return run_workers(config)
     relay = Relay(config)
     spare_what_stays()
     asyncio.run(serve(relay))
     return 0
-
-
-def spare_what_stays() -> None:
-    """Have the collector of cycles pass over all that has been made by now, and come rarely.
-
-    What a relay makes for records is freed without it; looking at the rules again and again would
-    cost a tenth of its time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def set_up_logging(level: str) -> None:

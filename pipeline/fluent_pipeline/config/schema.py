@@ -16,6 +16,7 @@ from fluent_eql.errors import FluentEqlError
 from fluent_eql.options import (
     choice,
     duration,
+    integer,
     new_path,
     option,
     positive,
@@ -65,6 +66,12 @@ class ServiceConfig:
         duration,
         "how long a stop may take to deliver what is in flight",
         default=5 * SECOND,
+    )
+    workers: int = option(
+        "workers",
+        integer(1, 256),
+        "processes that receive, inflate, screen and deliver; one more matches where more than one",
+        default=1,
     )
     mem_buf_limit: int = option(
         "mem_buf_limit",

@@ -31,12 +31,20 @@ log = logging.getLogger(__name__)
 class ForwardListener:
     """One forward input: a TCP or unix socket, with or without TLS, and UDP heartbeats beside TCP.
 
-    Making one reads the certificate's files. Raises OSError where they cannot be used.
+    Making one reads the certificate's files. Raises OSError where they cannot be used. A ``shared``
+    port is one that other workers listen on, too.
     """
 
     def __init__(
-        self, config: ForwardInputConfig, name: str, driver: Driver, budget: Budget
+        self,
+        config: ForwardInputConfig,
+        name: str,
+        driver: Driver,
+        budget: Budget,
+        *,
+        shared: bool = False,
     ) -> None:
+        self._shared = shared or None
         self.name = name
         self.config = config
         self.address = ""
@@ -145,12 +153,14 @@ class ForwardListener:
 
     async def _listen_on_tcp(self, loop: asyncio.AbstractEventLoop) -> None:
         host, port = self.config.listen, self.config.port
-        self._server = await loop.create_server(self._new_protocol, host, port)
+        self._server = await loop.create_server(
+            self._new_protocol, host, port, reuse_port=self._shared
+        )
         bound = self._server.sockets[0].getsockname()
         self.address = f"{bound[0]}:{bound[1]}"
         try:
             self._heartbeat, _ = await loop.create_datagram_endpoint(
-                _Heartbeat, local_addr=(bound[0], bound[1])
+                _Heartbeat, local_addr=(bound[0], bound[1]), reuse_port=self._shared
             )
         except OSError as error:
             log.warning("%s: no UDP heartbeat on %s: %s", self.name, self.address, error)
