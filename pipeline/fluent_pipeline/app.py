@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import logging
 import signal
@@ -32,6 +33,11 @@ from fluent_pipeline.net.upstream import ForwardOutput
 from fluent_pipeline.net.writers import AppendToFile, LineOutput, write_to_stdout
 from fluent_pipeline.place import ALONE, Place
 from fluent_pipeline.protocol.limits import Limits
+
+KEPT = 32 * 1024 * 1024
+"""The most that glibc takes for M_MMAP_THRESHOLD."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of malloc.h."""
 
 log = logging.getLogger(__name__)
 
@@ -270,6 +276,24 @@ def _widest_limits(config: Config) -> Limits:
     return Limits(
         inflated=max((item.decompressed_size_limit for item in inputs), default=Limits().inflated)
     )
+
+
+def settle_memory() -> None:
+    """Set up the process's memory for serving; to be called when the relay has been made."""
+    spare_what_stays()
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep up to KEPT bytes of memory that was freed, for the next frame.
+
+    It would give them back to the kernel after each frame, and fetching them again is three
+    quarters of what a compressed frame costs. Other C libraries are left as they are.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, KEPT)
+        mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def spare_what_stays() -> None:

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from fluent_pipeline.app import Relay, serve, spare_what_stays
+from fluent_pipeline.app import Relay, serve, settle_memory
 from fluent_pipeline.config import load_config
 from fluent_pipeline.workers.supervisor import run_workers
 
@@ -49,7 +49,7 @@ def execute(options: argparse.Namespace) -> int:
     if config.service.workers > 1:
         return run_workers(config)
     relay = Relay(config)
-    spare_what_stays()
+    settle_memory()
     asyncio.run(serve(relay))
     return 0
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fluent_eql.api import Metric
-from fluent_pipeline.app import Relay, log_alert, spare_what_stays, stages_of
+from fluent_pipeline.app import Relay, log_alert, settle_memory, stages_of
 from fluent_pipeline.config import Config
 from fluent_pipeline.engine import Stage
 from fluent_pipeline.monitor.server import MonitorServer
@@ -53,7 +53,7 @@ def run_workers(config: Config) -> int:
     configs = [_of_worker(config, number) for number in range(count)]
     for number, own in enumerate(configs):
         Relay(own, place=Place(number, count), stages=[])
-    spare_what_stays()
+    settle_memory()
     with _reserved(configs) as reserved:
         workers: list[_Worker] = []
         for number, own in enumerate(reserved):
