@@ -11,7 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
-from fluent_eql.api import Metric
+from fluent_eql.api import Metric, Noticing
 from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import (
     Config,
@@ -247,11 +247,16 @@ async def serve(relay: Relay) -> None:
 
 
 def stages_of(config: Config) -> list[Stage]:
-    """Make the configured filters. Raises ConfigError."""
-    return [
+    """Make the configured filters, and tell what they have to say. Raises ConfigError."""
+    stages = [
         Stage(item.alias, item.make(), item.match.accepts, item.tag_prefix)
         for item in config.filters
     ]
+    for stage in stages:
+        if isinstance(stage.filter, Noticing):
+            for notice in stage.filter.notices:
+                log.error("%s: %s", stage.name, notice)
+    return stages
 
 
 Item = TypeVar("Item", InputConfig, OutputConfig)

@@ -170,6 +170,15 @@ class Stateful(Protocol):
         """
 
 
+@runtime_checkable
+class Noticing(Protocol):
+    """What a filter has, too, that has to tell people something once it has been made."""
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Texts for the log."""
+
+
 class FilterPlugin(Protocol):
     """What an entry point of the group ``fluent_eql.filters`` names.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import islice, product
+from itertools import groupby, islice, product
 from typing import Any, NamedTuple
 
 from fluent_eql.alert import Alert, summary
@@ -12,6 +12,9 @@ from fluent_eql.event import Event
 from fluent_eql.event_time import iso_8601, nanoseconds_of
 from fluent_eql.fields import Fields, Projection
 from fluent_eql.lang import Condition, EventQuery, JoinKey, SequenceQuery
+from fluent_eql.lang.predicates import Predicate
+from fluent_eql.match.guarded import Pattern
+from fluent_eql.match.machine import Undecided
 from fluent_eql.match.matcher import SequenceMatcher, StateLimits
 from fluent_eql.rules import Rule
 from fluent_eql.settings import EqlOptions
@@ -51,7 +54,7 @@ class Observer:
         for query in queries:
             names.update(name for condition in query.conditions for name in condition.fields)
             if isinstance(query, SequenceQuery):
-                names.update(key.name for stage in query.stages for key in stage.by)
+                names.update(key.name for stage in query.all_stages for key in stage.by)
         self._projection = Projection(names)
 
     def observe(self, event: Event) -> Observation:
@@ -123,37 +126,69 @@ class SequenceRule:
     def __init__(self, rule: Rule, query: SequenceQuery, settings: EqlOptions) -> None:
         self.rule = rule
         self.matched = 0
-        self.last_stage = len(query.stages) - 1
-        self._stages = query.stages
-        self._last_first = [
-            (number, stage.condition.matches, stage.by)
-            for number, stage in reversed(list(enumerate(query.stages)))
-        ]
-        ttl = settings.state_ttl or max(LEAST_TTL, 2 * (query.maxspan or 0))
-        limits = StateLimits(ttl, settings.max_entities, settings.max_pending)
-        self.matcher = SequenceMatcher(len(query.stages), query.maxspan, limits)
+        self._query = query
+        missing = tuple(stage.missing for stage in query.stages)
+        pattern = Pattern(missing, query.maxspan, query.until is not None)
+        self._happening = [(number, query.stages[number]) for number in pattern.positive]
+        self._numbers = frozenset(pattern.positive)
+        self.last_stage = pattern.positive[-1]
+        self.ends_missing = pattern.ends_missing
+        self._window = settings.reorder_window
+        self._last_first = _last_first(query)
+        limits = StateLimits(_ttl(query, settings), settings.max_entities, settings.max_pending)
+        self.matcher = SequenceMatcher(pattern, limits)
 
     def stages_of(self, seen: Observation) -> list[StagesOfKey]:
-        """The stages that the event satisfies, for each combination of its join values."""
+        """The stages that the event satisfies, for each combination of its join values.
+
+        The number after the last stage's is that of the event that ends the sequence.
+        """
         found: dict[Hashable, StagesOfKey] = {}
-        for number, condition, by in self._last_first:
+        for numbers, condition, by in self._last_first:
             if condition(seen.fields):
                 for values in _join_values(seen.fields, by):
                     key = typed_key(values)
                     known = found.get(key)
                     if known is None:
-                        found[key] = StagesOfKey(key, values, (number,))
-                    elif number not in known.stages:
-                        found[key] = StagesOfKey(key, values, (*known.stages, number))
+                        found[key] = StagesOfKey(key, values, numbers)
+                    elif numbers[0] not in known.stages:
+                        found[key] = StagesOfKey(key, values, known.stages + numbers)
         return list(found.values())
 
+    def stands_in_alerts(self, stages: tuple[int, ...]) -> bool:
+        """Whether an event of these stages may be one of an alert's."""
+        return not self._numbers.isdisjoint(stages)
+
+    @property
+    def waits_in_place(self) -> bool:
+        """Whether the last record is held until time has decided on what must be missing.
+
+        That is where maxspan is not longer than the reorder window; such a record is held for up
+        to three times the window. Others leave, and their alerts are late.
+        """
+        maxspan = self._query.maxspan or 0
+        return self.ends_missing and (self._window is None or maxspan <= self._window)
+
+    def due(self, undecided: Undecided) -> int:
+        """When time has decided on a sequence, on the clock of arrivals.
+
+        All events up to its deadline, inclusive, have come then, if each arrives as fast after it
+        happened as the slowest of the sequence, or up to the reorder window later. Without a
+        window it is the event time, on no clock.
+        """
+        deadline = undecided.deadline
+        if self._window is None:
+            return deadline
+        arrivals = [match.arrived - match.order[0] for match in undecided.sequence]
+        return max(arrivals) + deadline + 1 + self._window
+
     def alert(self, by: JoinValues, events: Sequence[Observation], *, late: bool) -> Alert:
-        """The alert for a sequence; ``events`` has one for each stage."""
-        names = [key.name for key in self._stages[0].by]
+        """The alert for a sequence; ``events`` has one for each stage that is not missing."""
+        names = [key.name for key in self._happening[0][1].by]
         span = min(events[-1].time - events[0].time, LONGEST_SPAN)
         told = tuple(
             seen.summary(number, stage.condition)
-            for number, (seen, stage) in enumerate(zip(events, self._stages, strict=True))
+            for seen, (number, stage) in zip(events, self._happening, strict=True)
         )
         return Alert(self.rule, dict(zip(names, by, strict=True)), span, told, late)
 
@@ -210,6 +245,26 @@ def typed_key(by: JoinValues) -> Hashable:
         if value.__class__ is not str:
             return tuple((isinstance(value, bool), value) for value in by)
     return by
+
+
+def _last_first(
+    query: SequenceQuery,
+) -> list[tuple[tuple[int, ...], Predicate, tuple[JoinKey, ...]]]:
+    """The numbers that a condition and join keys stand for, all of them the last first."""
+    stages = query.all_stages
+    numbers = range(len(stages) - 1, -1, -1)
+    runs = groupby(numbers, key=lambda number: id(stages[number]))
+    repeated = [tuple(run) for _, run in runs]
+    return [(run, stages[run[0]].condition.matches, stages[run[0]].by) for run in repeated]
+
+
+def _ttl(query: SequenceQuery, settings: EqlOptions) -> int:
+    """For how long events are remembered; what time has to decide, at least until then."""
+    maxspan = query.maxspan or 0
+    ttl = settings.state_ttl or max(LEAST_TTL, 2 * maxspan)
+    if query.stages[-1].missing:
+        return max(ttl, maxspan + 3 * (settings.reorder_window or 0))
+    return ttl
 
 
 def _join_values(fields: Fields, keys: Sequence[JoinKey]) -> Iterable[JoinValues]:

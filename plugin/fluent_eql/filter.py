@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from operator import itemgetter
+from typing import NamedTuple
 
 from fluent_eql.alert import Alert
 from fluent_eql.api import KEEP, Body, Emission, Metric, Note, Outcome, Problem, Replace
 from fluent_eql.detection import (
     EventRule,
     EvictionWarnings,
-    JoinValues,
     Observation,
     Observer,
     SequenceRule,
@@ -22,11 +21,14 @@ from fluent_eql.detection import (
     typed_key,
 )
 from fluent_eql.enrich import enrich
+from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
+from fluent_eql.held import Held, Subject, match_of, note_of
 from fluent_eql.lang import SequenceQuery
+from fluent_eql.match.agenda import Agenda
 from fluent_eql.match.machine import StageMatch, order_of
 from fluent_eql.match.window import ReorderWindow
-from fluent_eql.notes import NotedMatch, decode_note, digest_of, encode_note
+from fluent_eql.notes import decode_note, digest_of
 from fluent_eql.rules import Rule, load_rules
 from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
@@ -36,32 +38,17 @@ WORTH_A_SCAN = 4
 """The number of rules from which on a scan costs less than to test them all."""
 
 
-@dataclass(slots=True, eq=False)
-class _Held:
-    """An event that waits for ``waiting`` of its stage matches to be decided.
+class _Waiting(NamedTuple):
+    """A sequence of the rule ``number`` that is decided when the event time ``deadline`` is over.
 
-    ``alerts`` are those it has so far, each with its rule's number and whether it is new.
-    ``matches`` are those that are not noted yet, each with its rule's number.
+    ``held`` is the event that waits for it, None where it has left.
     """
 
-    event: Event
-    waiting: int = 0
-    alerts: list[tuple[int, Alert, bool]] = field(default_factory=list)
-    matches: list[tuple[int, StageMatch]] = field(default_factory=list)
-    open: bool = True
-
-
-@dataclass(slots=True)
-class _Subject:
-    """What a stage match remembers. ``held`` is None where its event completes nothing.
-
-    ``announced`` says that its alert was given before a restart.
-    """
-
-    event: Event
-    by: JoinValues
-    held: _Held | None
-    announced: bool = False
+    number: int
+    key: Hashable
+    match: StageMatch
+    deadline: int
+    held: Held | None
 
 
 class EqlFilter:
@@ -71,9 +58,12 @@ class EqlFilter:
 
     def __init__(self, rules: Sequence[Rule], settings: EqlOptions) -> None:
         self._settings = settings
+        self._is_timed = settings.reorder_window is not None
         self.rules = tuple(rules)
+        self.refused: tuple[SourceError, ...] = ()
         self._event_rules, self._sequences = _by_kind(rules, settings)
         self._window: ReorderWindow[tuple[int, Hashable]] = ReorderWindow(settings.reorder_window)
+        self._agenda: Agenda[_Waiting] = Agenda()
         self._observer = Observer([rule.query for rule in rules], settings)
         self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
         self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
@@ -86,10 +76,20 @@ class EqlFilter:
 
     @classmethod
     def create(cls, options: EqlOptions) -> EqlFilter:
-        """Load the rules that the options name. Raises RuleErrors."""
+        """Load the rules that the options name. Raises RuleErrors where there is none to run.
+
+        ``refused`` are the errors of those that do not run.
+        """
         paths = options.rules or (shipped_rules(),)
         found = load_rules(paths, event_category_field=options.event_category_field)
-        return cls(found.rules, options)
+        made = cls(found.rules, options)
+        made.refused = tuple(found.errors)
+        return made
+
+    @property
+    def notices(self) -> list[str]:
+        """What is wrong with rules that do not run, see :class:`fluent_eql.api.Noticing`."""
+        return [str(error) for error in self.refused]
 
     def screen(self, body: Body) -> Sequence[int] | None:
         return self._screen.offsets(body)
@@ -97,25 +97,33 @@ class EqlFilter:
     def process(self, events: Sequence[Event], now: int) -> Outcome:
         outcome = Outcome()
         holds = [held for event in events if (held := self._take(event, now, outcome))]
-        self._decide(self._window.release(now), now, outcome)
+        self._decide_due(now, outcome)
         outcome.held = [held.event for held in holds if held.open]
         outcome.warnings += self._evictions.due(now)
         return outcome
 
     def advance(self, now: int) -> Outcome:
         outcome = Outcome()
-        self._decide(self._window.release(now), now, outcome)
+        self._decide_due(now, outcome)
         for sequence in self._sequences.values():
             sequence.matcher.expire(now)
         outcome.warnings += self._evictions.due(now)
         return outcome
 
     def next_deadline(self) -> int | None:
-        return self._window.next_deadline()
+        times = (self._window.next_deadline(), self._agenda.next_due() if self._is_timed else None)
+        return min((time for time in times if time is not None), default=None)
 
     def flush(self, now: int) -> Outcome:
+        """Decide everything that is held.
+
+        What a sequence ends without is missing at the end of a stream without reorder window;
+        with one, a sequence whose time has not passed is left undecided.
+        """
         outcome = Outcome()
         self._decide(self._window.release_all(), now, outcome)
+        for waiting in self._agenda.take(None):
+            self._end_of(waiting, outcome, is_over=not self._is_timed)
         return outcome
 
     @property
@@ -139,7 +147,7 @@ class EqlFilter:
             if number is None or noted.digest != digest_of(self.rules[number]):
                 forgotten[noted.rule_id] = None
             else:
-                match = _match_of(noted, now - age)
+                match = match_of(noted, now - age)
                 found[number, typed_key(noted.by), noted.order] = number, match
         for number, match in sorted(found.values(), key=lambda item: item[1].arrived):
             self._window.add((number, typed_key(match.subject.by)), match)
@@ -174,7 +182,7 @@ class EqlFilter:
         """
         return self._observer.observe(event).time
 
-    def _take(self, event: Event, now: int, outcome: Outcome) -> _Held | None:
+    def _take(self, event: Event, now: int, outcome: Outcome) -> Held | None:
         """Look at one event: its single-event alerts, and its stage matches into the window."""
         self._decoded += 1
         try:
@@ -182,7 +190,7 @@ class EqlFilter:
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
             return None
-        held = _Held(event)
+        held = Held(event)
         for number in self._suspects(event.raw):
             sequence = self._sequences.get(number)
             if sequence is None:
@@ -212,22 +220,34 @@ class EqlFilter:
         sequence: SequenceRule,
         seen: Observation,
         found: StagesOfKey,
-        held: _Held,
+        held: Held,
         now: int,
     ) -> None:
         completes = sequence.last_stage in found.stages
         held.waiting += completes
+        event = held.event
+        if not sequence.stands_in_alerts(found.stages):
+            event = Event(event.tag, event.time, b"")
         match = StageMatch(
             order=order_of(seen.time, seen.tiebreaker, next(self._arrivals)),
             stages=found.stages,
             identity=seen.identity,
             arrived=now,
-            subject=_Subject(held.event, found.by, held if completes else None),
+            subject=Subject(event, found.by, held if completes else None),
         )
         if self._is_noting:
             held.matches.append((number, match))
         self._window.add((number, found.key), match)
         sequence.matched += 1
+
+    def _decide_due(self, now: int, outcome: Outcome) -> None:
+        self._decide(self._window.release(now), now, outcome)
+        if len(self._agenda) and self._is_timed:
+            for waiting in self._agenda.take(now):
+                key = waiting.number, waiting.key
+                if batch := self._window.release_until(key, waiting.deadline):
+                    self._decide([(key, batch)], now, outcome)
+                self._end_of(waiting, outcome, is_over=True)
 
     def _decide(
         self,
@@ -239,17 +259,45 @@ class EqlFilter:
             sequence = self._sequences[number]
             for match in sequence.matcher.run(key, batch, now):
                 self._complete(number, sequence, match, outcome)
+            if sequence.ends_missing:
+                self._await_time(number, sequence, key)
             for match in batch:
                 held = match.subject.held
                 if held is not None and held.open:
-                    held.waiting -= 1
-                    if not held.waiting:
-                        self._settle(held, outcome)
+                    self._let_go(held, outcome)
+
+    def _await_time(self, number: int, sequence: SequenceRule, key: Hashable) -> None:
+        """Have the sequences that time has to decide decided then."""
+        for undecided in sequence.matcher.undecided(key):
+            match, deadline = undecided.sequence[-1], undecided.deadline
+            if match.deadline == deadline:
+                continue
+            match.deadline = deadline
+            held: Held | None = match.subject.held
+            if held is None or not held.open or not sequence.waits_in_place:
+                held = None
+            else:
+                held.waiting += 1
+            self._agenda.add(sequence.due(undecided), _Waiting(number, key, match, deadline, held))
+
+    def _end_of(self, waiting: _Waiting, outcome: Outcome, *, is_over: bool) -> None:
+        """Time has passed, or with it ``is_over`` no more is to be waited for."""
+        number, key, match, deadline, held = waiting
+        sequence = self._sequences[number]
+        if is_over and sequence.matcher.decide(key, match, deadline):
+            self._complete(number, sequence, match, outcome)
+        if held is not None and held.open:
+            self._let_go(held, outcome)
+
+    def _let_go(self, held: Held, outcome: Outcome) -> None:
+        held.waiting -= 1
+        if not held.waiting:
+            self._settle(held, outcome)
 
     def _complete(
         self, number: int, sequence: SequenceRule, match: StageMatch, outcome: Outcome
     ) -> None:
-        subject: _Subject = match.subject
+        subject: Subject = match.subject
         held = subject.held
         if held is None or match.sequence is None:
             raise AssertionError("only an event held for its last stage completes a sequence")
@@ -263,12 +311,10 @@ class EqlFilter:
         else:
             self._announce(alert, outcome)
             raw = self._enriched(held.event, [alert], outcome)
-            tag, note = self._alert_tag(alert.rule, held.event.tag), self._note_of
-            outcome.emitted.append(
-                Emission(tag, held.event.time, raw, note=partial(note, number, match))
-            )
+            tag, note = self._alert_tag(alert.rule, held.event.tag), partial(note_of, alert.rule)
+            outcome.emitted.append(Emission(tag, held.event.time, raw, note=partial(note, match)))
 
-    def _settle(self, held: _Held, outcome: Outcome) -> None:
+    def _settle(self, held: Held, outcome: Outcome) -> None:
         held.open = False
         if not held.alerts:
             outcome.decided.append((held.event, KEEP))
@@ -295,29 +341,12 @@ class EqlFilter:
         finally:
             event.forget_record()
 
-    def _note(self, held: _Held, outcome: Outcome) -> None:
+    def _note(self, held: Held, outcome: Outcome) -> None:
         outcome.notes += [
-            Note(held.event, partial(self._note_of, number, match))
+            Note(held.event, partial(note_of, self.rules[number], match))
             for number, match in held.matches
         ]
         held.matches.clear()
-
-    def _note_of(self, number: int, match: StageMatch) -> bytes:
-        subject: _Subject = match.subject
-        rule = self.rules[number]
-        return encode_note(
-            NotedMatch(
-                rule_id=rule.id,
-                digest=digest_of(rule),
-                order=match.order,
-                stages=match.stages,
-                identity=match.identity,
-                by=subject.by,
-                event=subject.event,
-                completes=subject.held is not None,
-                announced=subject.announced or match.sequence is not None,
-            )
-        )
 
     def _announce(self, alert: Alert, outcome: Outcome) -> None:
         outcome.alerts.append(alert.to_dict())
@@ -329,12 +358,6 @@ class EqlFilter:
         for name, value in names.items():
             text = text.replace(name, value)
         return text
-
-
-def _match_of(noted: NotedMatch, arrived: int) -> StageMatch:
-    held = _Held(noted.event, open=False) if noted.completes else None
-    subject = _Subject(noted.event, noted.by, held, noted.announced)
-    return StageMatch(noted.order, noted.stages, noted.identity, arrived, subject)
 
 
 def _by_kind(

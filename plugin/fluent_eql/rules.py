@@ -1,21 +1,22 @@
 """Rule files: TOML in the layout of Elastic's public detection rules, one rule a file.
 
 Read are ``[rule]`` name, rule_id, severity, risk_score, query (required), language, description,
-references, tags, note, version, ``[[rule.threat]]``, and ``[metadata]`` ruleset. Other keys are
-allowed and ignored. Files whose language is not EQL are skipped and counted.
+references, tags, note, version, type, enabled, ``[[rule.threat]]``, and ``[metadata]`` ruleset and
+maturity. Other keys are allowed and ignored. Files whose language or type is not EQL, that are
+deprecated or not enabled are skipped and counted.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fluent_eql.errors import RuleErrors, RuleFileError, SourceError
-from fluent_eql.lang import EventQuery, Origin, SequenceQuery, compile_query
+from fluent_eql.lang import EventQuery, Origin, SequenceQuery, compile_query, nodes
 
 SEVERITIES = ("low", "medium", "high", "critical")
 TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -78,41 +79,113 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RuleFile:
+    """What came of one file: a rule, what is wrong with it, or why it is skipped."""
+
+    path: Path
+    rule: Rule | None = None
+    error: SourceError | None = None
+    skipped: Skipped | None = None
+
+
 @dataclass(slots=True)
 class RuleSet:
-    """What a load found: the rules in the order of the files, and the files left out."""
+    """What a load found, in the order of the files."""
 
-    rules: list[Rule] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
+    files: list[RuleFile] = field(default_factory=list)
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules, ready to run."""
+        return [file.rule for file in self.files if file.rule is not None]
+
+    @property
+    def errors(self) -> list[SourceError]:
+        """What is wrong with the files that gave none."""
+        return [file.error for file in self.files if file.error is not None]
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """The files that are left out, and why."""
+        return [(str(file.path), file.skipped.reason) for file in self.files if file.skipped]
 
 
 def load_rules(paths: Iterable[Path], *, event_category_field: str = "event.category") -> RuleSet:
     """Read every rule file named, and every ``*.toml`` below every folder named.
 
-    Raises RuleErrors with all that is wrong in them, two files with one rule id included.
+    A wrong file does not keep the others from being loaded; two files with one rule id make the
+    second wrong. Raises RuleErrors with all that is wrong where no rule is found at all.
     """
-    found = RuleSet()
-    errors: list[SourceError] = []
-    files: dict[str, str] = {}
+    found = read_rules(paths, event_category_field=event_category_field)
+    if found.rules:
+        return found
+    errors = found.errors
+    if not errors:
+        where = ", ".join(str(path) for path in paths) or "no path"
+        errors = [RuleFileError("expected at least one EQL rule file (*.toml)", source=where)]
+    raise RuleErrors(errors)
+
+
+def read_rules(paths: Iterable[Path], *, event_category_field: str = "event.category") -> RuleSet:
+    """What :func:`load_rules` reads, be there a rule or none."""
+    used: dict[str, Path] = {}
+    files = []
     for path in rule_files(paths):
         try:
             rule = read_rule(path, event_category_field=event_category_field)
             if isinstance(rule, Skipped):
-                found.skipped.append((str(path), rule.reason))
+                files.append(RuleFile(path=path, skipped=rule))
                 continue
-            if rule.id in files:
-                message = f"the rule id {rule.id} is already used in {files[rule.id]}"
+            if rule.id in used:
+                message = f"the rule id {rule.id} is already used in {used[rule.id]}"
                 raise _Text(str(path), path.read_text("utf-8")).error(message, "rule_id")
-            files[rule.id] = str(path)
-            found.rules.append(rule)
+            used[rule.id] = path
+            files.append(RuleFile(path=path, rule=rule))
         except SourceError as error:
-            errors.append(error)
-    if not found.rules and not errors:
-        where = ", ".join(str(path) for path in paths) or "no path"
-        errors.append(RuleFileError("expected at least one EQL rule file (*.toml)", source=where))
-    if errors:
-        raise RuleErrors(errors)
-    return found
+            files.append(RuleFile(path=path, error=error))
+    return RuleSet(files)
+
+
+def names_in(path: Path) -> tuple[str | None, str | None]:
+    """The id and the name in a rule file, as far as it can be read."""
+    try:
+        body = tomllib.loads(path.read_text("utf-8")).get("rule")
+    except (OSError, ValueError):
+        return None, None
+    values = [body.get(key) if isinstance(body, dict) else None for key in ("rule_id", "name")]
+    rule_id, name = (value if isinstance(value, str) else None for value in values)
+    return rule_id, name
+
+
+def os_types_of(rule: Rule) -> tuple[str, ...]:
+    """The values of ``host.os.type`` that the rule asks for; none where it asks for none.
+
+    Those of its tests for equality and membership that are not negated.
+    """
+    found: dict[str, None] = {}
+    for condition in rule.query.conditions:
+        for name, value in _wanted_values(condition.expression):
+            if name == "host.os.type" and isinstance(value, str):
+                found[value] = None
+    return tuple(found)
+
+
+def _wanted_values(expression: nodes.Expression) -> Iterator[tuple[str, nodes.Value]]:
+    """The fields and values of tests that are not negated."""
+    match expression:
+        case nodes.And(operands=parts) | nodes.Or(operands=parts):
+            for part in parts:
+                yield from _wanted_values(part)
+        case nodes.Comparison("==", nodes.Field(name=name), nodes.Literal(value=value)):
+            yield name, value
+        case nodes.Membership(operand=nodes.Field(name=name), values=values):
+            for item in values:
+                if isinstance(item, nodes.Literal):
+                    yield name, item.value
+        case nodes.PatternMatch(operand=nodes.Field(name=name), patterns=patterns):
+            for pattern in patterns:
+                yield name, pattern.value
 
 
 def rule_files(paths: Iterable[Path]) -> list[Path]:
@@ -125,7 +198,7 @@ def rule_files(paths: Iterable[Path]) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that holds no EQL rule, and why."""
+    """A file that holds no EQL rule, or one that is not to run, and why."""
 
     reason: str
 
@@ -146,10 +219,9 @@ def parse_rule(
     file = _Text(source, text)
     document = file.parse()
     body = file.table(document, "rule")
-    language = body.get("language", "eql")
-    if language != "eql":
-        return Skipped(f"its language is {language}, not eql")
     metadata = file.table(document, "metadata") if "metadata" in document else {}
+    if reason := _reason_to_skip(body, metadata):
+        return Skipped(reason)
     return Rule(
         id=file.text_value(body, "rule_id"),
         name=file.text_value(body, "name"),
@@ -171,6 +243,15 @@ def parse_rule(
         note=str(body.get("note", "")).strip(),
         threats=_threats(file, body),
     )
+
+
+def _reason_to_skip(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
+    for key in ("language", "type"):
+        if (value := body.get(key, "eql")) != "eql":
+            return f"its {key} is {value}, not eql"
+    if metadata.get("maturity") == "deprecated":
+        return "its maturity is deprecated"
+    return "it is not enabled" if body.get("enabled") is False else None
 
 
 def _severity(file: _Text, body: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from fluent_eql.detection import (
 from fluent_eql.event import Event
 from fluent_eql.event_time import iso_8601
 from fluent_eql.lang import EventQuery, SequenceQuery
-from fluent_eql.match.machine import StageMatch, order_of
+from fluent_eql.match.machine import StageMatch, Undecided, order_of
 from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import make_event
 from support.events import SECOND, START, Record
@@ -178,6 +178,73 @@ def test_an_alert_tells_its_keys_its_span_and_what_each_stage_tested() -> None:
     assert [(event["stage"], event.get("x")) for event in alert.events] == [(0, 2), (1, None)]
 
 
+def test_the_copies_of_a_repeated_stage_are_stages_of_their_own() -> None:
+    found = sequence_rule("sequence by k [n where true] with runs=3 [f where true]")
+    [network] = found.stages_of(seen(happened("e1", "n", 0)))
+    assert (network.stages, found.last_stage) == ((2, 1, 0), 3)
+
+
+def test_the_event_that_ends_a_sequence_has_the_number_after_the_last_stages() -> None:
+    found = sequence_rule("sequence by k [n where true] [f where true] until [any where true]")
+    [ending] = found.stages_of(seen(happened("e1", "x", 0)))
+    assert (ending.stages, found.last_stage) == ((2,), 1)
+    [both] = found.stages_of(seen(happened("e2", "n", 0)))
+    assert both.stages == (2, 0)
+
+
+def test_events_that_only_end_or_miss_stand_in_no_alert() -> None:
+    found = sequence_rule(
+        "sequence by k with maxspan=5s [n where true] ![m where true] until [x where true]"
+    )
+    kinds = {kind: found.stages_of(seen(happened("e", kind, 0)))[0].stages for kind in "nmx"}
+    assert {kind: found.stands_in_alerts(stages) for kind, stages in kinds.items()} == {
+        "n": True,
+        "m": False,
+        "x": False,
+    }
+    assert found.last_stage == 0
+
+
+def test_an_alert_numbers_its_events_as_the_stages_and_leaves_missing_ones_out() -> None:
+    found = sequence_rule(
+        "sequence with maxspan=5s ![m where true] by j [n where x > 1] by k"
+        " ![m where true] by j [f where true] by k"
+    )
+    first, last = seen(happened("e1", "n", 0, x=2)), seen(happened("e2", "f", SECOND))
+    alert = found.alert(("a",), [first, last], late=False)
+    assert (alert.by, alert.span) == ({"k": "a"}, SECOND)
+    assert [event["stage"] for event in alert.events] == [1, 3]
+
+
+TRAILING = "sequence by k with maxspan=5s [n where true] ![m where true]"
+
+
+@pytest.mark.parametrize(
+    ("query", "window", "expected"),
+    [
+        (TRAILING, 5 * SECOND, True),
+        (TRAILING, 5 * SECOND - 1, False),
+        (TRAILING, None, True),
+        ("sequence by k with maxspan=5s ![m where true] [n where true]", None, False),
+        (TWO, 5 * SECOND, False),
+    ],
+)
+def test_a_record_waits_in_place_for_no_longer_than_the_reorder_window(
+    query: str, window: int | None, expected: bool
+) -> None:
+    assert sequence_rule(query, reorder_window=window).waits_in_place is expected
+
+
+def test_time_decides_when_the_slowest_event_of_the_sequence_could_have_been_followed() -> None:
+    found = sequence_rule(TRAILING, reorder_window=2)
+    slow = StageMatch(order_of(100, None, 0), (0,), None, arrived=1100, subject=None)
+    fast = StageMatch(order_of(103, None, 1), (1,), None, arrived=1101, subject=None)
+    for sequence in ((slow, fast), (fast, slow)):
+        assert found.due(Undecided(sequence, 105)) == 1105 + 2 + 1
+    timeless = sequence_rule(TRAILING, reorder_window=None)
+    assert timeless.due(Undecided((slow, fast), 105)) == 105
+
+
 def _remembers(found: SequenceRule, age: int) -> bool:
     match = StageMatch(order_of(0, None, 0), (0,), "e1", arrived=0, subject=None)
     found.matcher.run("key", [match], 0)
@@ -200,6 +267,12 @@ def test_a_key_is_remembered_for_ten_minutes_or_twice_maxspan(
     query = f"sequence by k with maxspan={maxspan} [n where true] [f where true]"
     assert _remembers(sequence_rule(query, **settings), ttl - 1)
     assert not _remembers(sequence_rule(query, **settings), ttl)
+
+
+def test_what_time_has_to_decide_is_remembered_until_then() -> None:
+    found = sequence_rule(TRAILING, state_ttl=SECOND, reorder_window=2 * SECOND)
+    assert found.matcher.ttl == 11 * SECOND
+    assert sequence_rule(TRAILING, reorder_window=None).matcher.ttl == LEAST_TTL
 
 
 def test_the_metrics_count_the_keys_remembered_and_forgotten() -> None:

@@ -102,6 +102,18 @@ def test_flush_decides_everything_that_is_held() -> None:
     assert found.flush(now=1).decided == []
 
 
+def test_what_time_has_to_decide_is_waited_for_once_however_many_events_follow() -> None:
+    found = eql("sequence by k with maxspan=5m [n where true] ![m where true]")
+    for number in range(10):
+        found.process([make_event(happened(f"m{number}", "m", number))], now=number)
+    found.process([make_event(happened("n1", "n", 10))], now=10)
+    for number in range(11, 20):
+        found.process([make_event(happened(f"late{number}", "m", number - 11))], now=number)
+    found.advance(WINDOW + 20)
+    assert len(found._agenda) == 1
+    assert found.next_deadline() == 300 * SECOND + 10 + 1 + WINDOW
+
+
 def test_an_emission_names_the_event_that_caused_it() -> None:
     found, event = eql(TWO, alert_copies=True), file()
     found.process([network(), event], now=0)

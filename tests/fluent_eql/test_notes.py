@@ -109,6 +109,45 @@ def test_what_was_not_delivered_before_a_restart_is_told_when_it_comes_again() -
     assert len(restarted(runner, delivered).send([file]).alerts) == 1
 
 
+MISSING = "sequence by k with maxspan=5s [n where true] ![m where true]"
+UNTIL = "sequence by k [n where true] [f where true] until [u where true]"
+
+
+def test_an_ending_event_before_a_restart_has_ended_what_was_begun() -> None:
+    for kinds, expected in (("n", 1), ("nu", 0), ("nun", 1)):
+        runner, _ = recalled([], UNTIL)
+        sent = [happened(f"{kind}{n}", kind, n) for n, kind in enumerate(kinds)]
+        fresh, told = recalled(runner.send(sent).notes, UNTIL)
+        fresh.filter.advance(0)
+        assert (len(fresh.send([happened("f9", "f", 9)]).alerts), told) == (expected, [])
+
+
+def test_what_must_be_missing_is_waited_for_across_a_restart() -> None:
+    for events, age, expected in (("n", 4, 0), ("n", 6, 1), ("nm", 6, 0)):
+        runner, _ = recalled([], MISSING)
+        sent = [happened(f"{kind}{n}", kind, n * SECOND) for n, kind in enumerate(events)]
+        again = restarted(runner, runner.send(sent), age=age * SECOND, now=100 * SECOND)
+        outcome = again.filter.advance(100 * SECOND)
+        assert [alert["late"] for alert in outcome.alerts] == [True] * expected
+        following = again.filter.next_deadline()
+        assert following is None or following > 100 * SECOND
+
+
+def test_an_alert_of_what_was_missing_is_not_given_again_after_a_restart() -> None:
+    runner, _ = recalled([], MISSING)
+    before = runner.send([happened("n1", "n", 0)])
+    late = runner.advance(6 * SECOND)
+    assert len(late.alerts) == 1
+    again = restarted(runner, before, late, age=60 * SECOND)
+    assert again.advance(60 * SECOND).alerts == []
+
+
+def test_a_note_of_what_stands_in_no_alert_holds_no_record() -> None:
+    runner, _ = recalled([], MISSING)
+    result = runner.send([happened("m1", "m", 0, secret="x"), happened("n1", "n", 1, secret="y")])
+    assert [decode_note(written).event.raw == b"" for written in result.notes] == [True, False]
+
+
 def test_the_time_that_has_passed_counts_towards_the_ttl() -> None:
     scene, runner = Scene(), driver()
     noted = runner.send([scene.network(0)])

@@ -277,6 +277,112 @@ def test_records_of_single_event_rules_do_not_wait() -> None:
     assert "sequence" not in alert
 
 
+def missing(maxspan: str) -> str:
+    """A sequence that a missing event ends."""
+    return f"sequence by k with maxspan={maxspan} [n where true] ![m where true]"
+
+
+def test_a_record_waits_in_place_for_what_must_be_missing_where_maxspan_is_no_longer() -> None:
+    runner = driver(rule(missing("2s")))
+    start = happened("n1", "n", 0)
+    assert runner.send([start]).held == [start]
+    assert runner.advance(2 * WINDOW).out == []
+    result = runner.advance(1)
+    [record] = tagged(result)
+    assert [names(alert) for alert in result.alerts] == [("n1",)]
+    assert "late" not in result.alerts[0]
+    assert result.out == [record]
+    assert runner.filter.next_deadline() is None
+
+
+def test_a_record_that_waits_in_place_in_vain_goes_on_as_it_came() -> None:
+    runner = driver(rule(missing("2s")))
+    start, against = happened("n1", "n", 0), happened("m1", "m", 2 * SECOND)
+    runner.send([start])
+    assert runner.advance(2 * SECOND).out == []
+    assert runner.send([against]).out == [against]
+    result = runner.advance(2 * WINDOW)
+    assert (result.out, result.alerts) == ([start], [])
+
+
+def test_where_maxspan_is_longer_the_record_leaves_and_the_alert_is_late() -> None:
+    runner = driver(rule(missing("5s")))
+    start = happened("n1", "n", 0)
+    runner.send([start], time=99)
+    assert runner.advance(WINDOW).out == [start]
+    assert runner.advance(5 * SECOND).alerts == []
+    result = runner.advance(1)
+    [emitted] = result.emitted
+    assert (emitted.tag, emitted.time) == ("eql.alert.test_rule", 99)
+    assert [alert["late"] for alert in result.alerts] == [True]
+    assert (result.out, result.replaced) == ([], [])
+
+
+def test_what_must_be_missing_may_arrive_a_window_late() -> None:
+    for delay, expected in ((WINDOW, 0), (WINDOW + 1, 1)):
+        runner = driver(rule(missing("5s")))
+        runner.send([happened("n1", "n", 0)])
+        before = runner.advance(5 * SECOND + delay).alerts
+        runner.send([happened("m1", "m", 5 * SECOND)])
+        assert len([*before, *runner.advance(60 * SECOND).alerts]) == expected
+
+
+def test_a_stream_that_arrives_late_as_a_whole_is_waited_for_as_long() -> None:
+    runner = driver(rule(missing("5s")))
+    runner.send([happened("x1", "n", 100 * SECOND)])
+    runner.advance(3600 * SECOND)
+    runner.send([happened("n1", "n", 0)])
+    runner.advance(5 * SECOND)
+    runner.send([happened("m1", "m", SECOND)])
+    assert [names(alert) for alert in runner.advance(60 * SECOND).alerts] == []
+
+
+def test_with_a_window_of_none_time_is_over_at_the_end_of_the_stream() -> None:
+    runner = driver(rule(missing("12h")), reorder_window=None)
+    runner.send([happened("n1", "n", 0)])
+    assert runner.advance(100 * 3600 * SECOND).out == []
+    result = runner.flush()
+    assert [names(alert) for alert in result.alerts] == [("n1",)]
+    assert len(tagged(result)) == 1
+
+
+@pytest.mark.parametrize("maxspan", ["1s", "5s"])
+def test_at_a_stop_time_is_not_over_and_what_waits_is_let_go(maxspan: str) -> None:
+    runner = driver(rule(missing(maxspan)))
+    start = happened("n1", "n", 0)
+    runner.send([start])
+    runner.advance(SECOND)
+    result = runner.flush()
+    assert (result.out, result.alerts) == ([start], [])
+    assert runner.filter.next_deadline() is None
+
+
+def test_an_event_waits_for_all_that_time_has_to_decide() -> None:
+    rules = [rule(missing("1s"), name="Short"), rule(missing("2s"), name="Long")]
+    runner = driver(*rules, rule(TWO.replace("f where", "n where"), name="Pair"))
+    runner.send([happened("n1", "n", 0), happened("n2", "n", 1)])
+    assert runner.advance(2 * WINDOW).out == []
+    told = [
+        [alert["rule"]["name"] for alert in record["eql.alerts"]]
+        for record in tagged(runner.advance(1))
+    ]
+    assert told == [["Short", "Long"], ["Short", "Long", "Pair"]]
+
+
+def test_what_must_be_missing_is_held_back_by_nothing() -> None:
+    runner = driver(rule(missing("2s")), rule(f"{TWO} until [u where true]", name="Ending"))
+    against, ending = happened("m1", "m", 0), happened("u1", "u", 0)
+    assert runner.send([against, ending]).out == [against, ending]
+
+
+def test_a_key_forgotten_for_want_of_room_lets_its_records_go() -> None:
+    runner = driver(rule(missing("2s")), max_entities=1)
+    runner.send([happened("n1", "n", 0), happened("n2", "n", 1, k="b")])
+    result = runner.advance(2 * WINDOW + 2)
+    assert [record["event.id"] for record in result.out] == ["n1", "n2"]
+    assert len(result.alerts) == 1
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """An event of a random stream: what it is, when it happened, when it arrived."""

@@ -305,8 +305,7 @@ def test_an_error_in_the_query_is_told_with_its_place_in_the_file(
     [
         ("process where 5", EqlSemanticError),
         ("process where nosuch(x) == 1", EqlSemanticError),
-        ("process where length(x) == 1", UnsupportedError),
-        ("sequence [a where true] [b where true] until [c where true]", UnsupportedError),
+        ("sample by x [a where true] [b where true]", UnsupportedError),
     ],
 )
 def test_a_query_that_cannot_run_is_an_error_of_its_own_kind(
@@ -315,6 +314,21 @@ def test_a_query_that_cannot_run_is_an_error_of_its_own_kind(
     error = error_of(changed("query", f"query = '{query}'"))
     assert type(error) is kind
     assert error.line == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (GOOD.replace("production", "deprecated"), "its maturity is deprecated"),
+        (GOOD + "enabled = false\n", "it is not enabled"),
+        (GOOD + 'type = "threshold"\n', "its type is threshold, not eql"),
+        (GOOD.replace("language", "type"), None),
+        (GOOD.replace("production", "development") + "enabled = true\n", None),
+    ],
+)
+def test_a_rule_that_is_not_to_run_is_skipped_and_says_why(text: str, reason: str | None) -> None:
+    found = parse_rule(text, source="a.toml")
+    assert (found.reason if isinstance(found, Skipped) else None) == reason
 
 
 @pytest.mark.parametrize("language", ["kuery", "esql", "lucene", "EQL"])
@@ -360,9 +374,9 @@ def test_rules_are_loaded_in_order_and_other_languages_are_listed(tmp_path: Path
 def test_two_files_with_one_id_are_an_error_that_names_both(tmp_path: Path) -> None:
     first = rule_file(tmp_path, "1.toml", GOOD)
     second = rule_file(tmp_path, "2.toml", GOOD)
-    with pytest.raises(RuleErrors) as raised:
-        load_rules([tmp_path])
-    [error] = raised.value.errors
+    found = load_rules([tmp_path])
+    assert [loaded.source for loaded in found.rules] == [str(first)]
+    [error] = found.errors
     assert place(error) == (str(second), 5, 1)
     assert str(first) in error.message
     assert "r1" in error.message
@@ -373,9 +387,18 @@ def test_a_file_named_twice_is_loaded_once(tmp_path: Path) -> None:
     assert len(load_rules([path, tmp_path, path]).rules) == 1
 
 
-def test_all_errors_of_a_load_are_told_together(tmp_path: Path) -> None:
+def test_wrong_files_are_told_and_keep_no_other_from_being_loaded(tmp_path: Path) -> None:
     rule_file(tmp_path, "1.toml", without("name"))
     rule_file(tmp_path, "2.toml", GOOD)
+    rule_file(tmp_path, "3.toml", "not toml")
+    found = load_rules([tmp_path])
+    assert [loaded.id for loaded in found.rules] == ["r1"]
+    assert [Path(error.source).name for error in found.errors] == ["1.toml", "3.toml"]
+    assert [file.path.name for file in found.files] == ["1.toml", "2.toml", "3.toml"]
+
+
+def test_where_no_rule_can_be_loaded_all_errors_are_told_together(tmp_path: Path) -> None:
+    rule_file(tmp_path, "1.toml", without("name"))
     rule_file(tmp_path, "3.toml", "not toml")
     missing = tmp_path / "missing.toml"
     with pytest.raises(RuleErrors) as raised:

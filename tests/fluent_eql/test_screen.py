@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from fluent_eql.event import decode_record, encode_value
 from fluent_eql.fields import Fields
 from fluent_eql.filter import EqlFilter
 from fluent_eql.lang import Condition, compile_query
-from fluent_eql.screen import Needle, Screen, needles_of
+from fluent_eql.screen import MANY, Needle, Screen, needles_of
 from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import FilterDriver
 from fluent_pipeline.bench import defend
@@ -57,6 +58,36 @@ def needles(text: str) -> set[tuple[str | None, str, bool]] | None:
         ('event.type == "start" and a == "x"', {("a", "x", False)}),
         ('(a == "xyz" or c > 5) and b == "y"', {("b", "y", False)}),
         ('a == ""', {("a", "", False)}),
+        ('startsWith(a.b, "x")', {("b", "x", False)}),
+        ('startsWith~(a.b, "x")', {("b", "x", True)}),
+        ('endsWith(a.b, "x")', {(None, "x", False)}),
+        ('stringContains~(a.b, "x")', {(None, "x", True)}),
+        ('stringContains(a.b, "x") == true', {(None, "x", False)}),
+        ("startsWith(a.b, c.d)", {("b", "", False)}),
+        ("startsWith(string(a.b), c.d)", {("d", "", False)}),
+        ("length(a.b) > 5", {("b", "", False)}),
+        ("length(a.b) != 5", {("b", "", False)}),
+        ("length(concat(a, between(b, c, d))) > 5", {("b", "", False)}),
+        ("length(a) + 1 > 5", {("a", "", False)}),
+        ("1 + number(a) == b", {("a", "", False)}),
+        ("5 < -indexOf(a, string(b))", {("a", "", False)}),
+        ('length(a) > 5 and b == "x"', {("b", "x", False)}),
+        ('substring(a, 0, 3) == "x"', {(None, "x", False)}),
+        ('substring(a, 0, 3) == ""', {("a", "", False)}),
+        (
+            'substring(between(a, "x", "y"), 0) in ("p", "q")',
+            {(None, "p", False), (None, "q", False)},
+        ),
+        ('substring(a, 0, 3) in~ ("x")', {(None, "x", True)}),
+        ('substring(a, 0, 3) != "x"', {("a", "", False)}),
+        ('between(a, "(", ")") like ("x*yy", "z")', {(None, "yy", False), (None, "z", False)}),
+        ('between(a, "(", ")") : "*"', {("a", "", False)}),
+        ('substring(a, 0, 3) regex~ "xy.*"', {(None, "xy", True)}),
+        ('a regex "xy.*"', {("a", "xy", False)}),
+        ('a.b regex~ ("xy.*", ".*zz.*")', {("b", "xy", True), (None, "zz", True)}),
+        ('a regex "(x|y)z"', {("a", "x", False), ("a", "y", False)}),
+        ('a regex ".*ab[0-9]+cde"', {(None, "cde", False)}),
+        ('a regex "#"', set()),
     ],
 )
 def test_the_needles_of_a_condition(text: str, expected: set[tuple[str | None, str, bool]]) -> None:
@@ -85,6 +116,22 @@ def test_the_needles_of_a_condition(text: str, expected: set[tuple[str | None, s
         'p like ("/tmp/*", "*")',
         'cidrmatch(a, "10.0.0.0/8")',
         "true",
+        'startsWith(a, "")',
+        'endsWith(a, "")',
+        "a == b",
+        "a + 1 == 2",
+        'string(a) == "x"',
+        'concat(a, b) == "xy"',
+        'string(a) : "x*"',
+        'cidrMatch(string(a), "10.0.0.0/8")',
+        "length(a) == null",
+        "length(a) != null",
+        'not startsWith(a, "x")',
+        'startsWith(a, "x") == false',
+        'a regex ".*"',
+        'a regex "[ab]c|d*"',
+        'a regex "\ufffd"',
+        "(length(a) > 5) == (length(b) > 5)",
     ],
 )
 def test_a_condition_of_which_no_bytes_are_certain_has_no_needles(text: str) -> None:
@@ -161,6 +208,20 @@ MATCHING: list[tuple[str, str, Any]] = [
     ('not a == "x" and process.name == "sh"', "process.name", "sh"),
     ('not process.name == "sh"', "process.name", "bash"),
     ('cidrmatch(process.name, "10.0.0.0/8")', "process.name", "10.1.2.3"),
+    ('startsWith(process.name, "s")', "process.name", "sh"),
+    ('startsWith~(process.name, "S")', "process.name", "sh" * 40_000),
+    ('endsWith~(process.name, "H")', "process.name", "/bin/sh"),
+    ('stringContains(process.name, "é")', "process.name", "xéx"),
+    ("length(process.name) > 2", "process.name", "abc" * 100),
+    ("length(process.name) >= 0", "process.name", ""),
+    ("length(process.name) + 1 == 1", "process.name", ""),
+    ("startsWith(process.name, process.name)", "process.name", "sh"),
+    ('substring(process.name, -2) : "SH"', "process.name", "/bin/sh"),
+    ('between(process.name, "/", "/") in ("bin", "x")', "process.name", "/bin/sh"),
+    ('process.name regex~ "/BIN/.*"', "process.name", "/bin/sh"),
+    ('process.name regex ".*(ba|z)?sh"', "process.name", "/bin/zsh"),
+    ('process.name regex "..*&~(.*x.*)"', "process.name", "sh"),
+    ('number(process.name, 16) == 255 or string(process.name) == "x"', "process.name", "ff"),
 ]
 
 
@@ -170,16 +231,21 @@ def test_a_matching_record_is_a_hit_in_every_encoding(
     text: str, name: str, value: Any, spelling: str
 ) -> None:
     found = condition(text)
-    screen = Screen([found])
+    screens = Screen([found]), Screen([found, *FILLERS])
     head, _, last = name.partition(".")
     for shape in (value, [value], ["other", value], [["other"], [value]]):
         record = SPELLINGS[spelling]({"n": 1, head: {"other": "z", last: shape}})
         for seed in range(12):
             raw = Writer(Random(seed), bin_share=0.3).encode(record)
             assert found.matches(Fields(decode_record(raw))), (record, seed)
-            offsets = screen.offsets(raw)
-            assert offsets is None or len(offsets), (raw, seed)
+            for screen in screens:
+                offsets = screen.offsets(raw)
+                assert offsets is None or len(offsets), (raw, seed)
+                assert 0 in screen.suspects(raw), (raw, seed)
 
+
+FILLERS = [condition(f'filler == "text {number}"') for number in range(MANY)]
+"""So many that texts are looked for without their fields."""
 
 NAMES = ("k", "a.b", "a.c", "process.name", "a.b.name", "event.type")
 ATOMS = ("", "x", "sh", "/tmp/", "Ab", "é", "start", ".", "\\", '"', "10.0.0.1", "name")
@@ -199,6 +265,21 @@ def listed(values: Sequence[str]) -> str:
 
 LISTS = st.lists(WORDS, min_size=1, max_size=3).map(listed)
 PATTERN_LISTS = st.lists(PATTERNS, min_size=1, max_size=3).map(listed)
+FUNCTIONS = st.sampled_from(
+    [
+        f"{name}{tilde}"
+        for name in ("startsWith", "endsWith", "stringContains")
+        for tilde in ("", "~")
+    ]
+)
+OPERATORS = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+EQUAL = st.sampled_from(["==", "!=", "<"])
+INDEXES = st.integers(-2, 2)
+REGEXES = st.lists(
+    st.sampled_from([".*", ".", "x", "sh", "/tmp/", "(a|A)b", "é", "(st|n)?a", "[a-z]", "&~(x.*)"]),
+    min_size=1,
+    max_size=4,
+).map(lambda parts: quoted(".*" + "".join(sorted(parts, key=lambda part: part.startswith("&")))))
 TESTS = st.one_of(
     st.builds("{} == {}".format, FIELDS, WORDS.map(quoted)),
     st.builds("{} == {}".format, WORDS.map(quoted), FIELDS),
@@ -213,6 +294,20 @@ TESTS = st.one_of(
     st.builds("{} != null".format, FIELDS),
     st.builds("{} >= {}".format, FIELDS, st.integers(0, 3)),
     st.builds('cidrmatch({}, "10.0.0.0/8")'.format, FIELDS),
+    st.builds("{}({}, {})".format, FUNCTIONS, FIELDS, WORDS.map(quoted)),
+    st.builds("{}({}, {}) != true".format, FUNCTIONS, FIELDS, FIELDS),
+    st.builds("length({}) {} {}".format, FIELDS, OPERATORS, st.integers(0, 4)),
+    st.builds("length(concat({}, {})) {} 3".format, FIELDS, FIELDS, OPERATORS),
+    st.builds("length({}) + {} > 2".format, FIELDS, FIELDS),
+    st.builds("{} {} {}".format, FIELDS, OPERATORS, FIELDS),
+    st.builds("substring({}, {}, 3) {} {}".format, FIELDS, INDEXES, EQUAL, WORDS.map(quoted)),
+    st.builds("substring({}, {}) in~ {}".format, FIELDS, INDEXES, LISTS),
+    st.builds("substring({}, length({})) == {}".format, FIELDS, FIELDS, WORDS.map(quoted)),
+    st.builds("between({}, {}, {}) : {}".format, FIELDS, FIELDS, WORDS.map(quoted), PATTERN_LISTS),
+    st.builds("string({}) like {}".format, FIELDS, PATTERN_LISTS),
+    st.builds("indexOf({}, {}) == null".format, FIELDS, WORDS.map(quoted)),
+    st.builds("{} {} {}".format, FIELDS, st.sampled_from(["regex", "regex~"]), REGEXES),
+    st.builds("substring({}, 0, 9) regex {}".format, FIELDS, REGEXES),
 )
 CONDITIONS = st.recursive(
     TESTS,
@@ -272,7 +367,8 @@ def test_no_record_that_a_condition_matches_is_missed(
     found = condition(text)
     writer = Writer(random, bin_share=bin_share)
     bodies = [writer.encode(record) for record in drawn]
-    offsets = Screen([found]).offsets(b"".join(ENTRY_HEAD + body for body in bodies))
+    screen = Screen([found, *FILLERS] if random.random() < 0.2 else [found])
+    offsets = screen.offsets(b"".join(ENTRY_HEAD + body for body in bodies))
     if offsets is None:
         return
     start = 0
@@ -318,7 +414,8 @@ def test_a_record_satisfies_no_condition_that_is_not_suspected(
 ) -> None:
     raw = Writer(random, bin_share=0.3).encode(record)
     conditions = [condition(text) for text in texts]
-    suspects = Screen(conditions).suspects(raw)
+    more = FILLERS if random.random() < 0.2 else []
+    suspects = Screen([*conditions, *more]).suspects(raw)
     fields = Fields(decode_record(raw))
     for number, found in enumerate(conditions):
         assert number in suspects or not found.matches(fields), (texts[number], raw)
@@ -339,3 +436,20 @@ def test_with_many_rules_a_record_has_the_alerts_that_it_has_with_each_alone() -
     alone = [FilterDriver(EqlFilter([one], EqlOptions())).send([record]).alerts for one in rules]
     assert together == [alert for alerts in alone for alert in alerts]
     assert len(together) == 2
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_text_of_another_field_is_no_hit(many: bool) -> None:
+    screen = Screen([condition('a.name == "some text"'), *(FILLERS if many else [])])
+    assert screen.offsets(encode_value({"a": {"name": "some text"}}))
+    assert screen.offsets(encode_value({"name": "x" * 300, "other": "some text"})) == []
+    assert screen.offsets(encode_value({"a": {"name": "not some text"}})) == []
+    assert screen.offsets(encode_value("some text")) == []
+
+
+def test_a_thousand_rules_are_compiled_in_no_time() -> None:
+    conditions = [condition(f'process.executable : "/opt/app{n}/*"') for n in range(3_000)]
+    began = time.process_time()
+    screen = Screen(conditions)
+    assert time.process_time() - began < 5
+    assert screen.suspects(encode_value({"process": {"executable": "/OPT/app77/x"}})) == {77}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fluent_eql.errors import EqlSemanticError, EqlSyntaxError, UnsupportedError
+from fluent_eql.lang import SequenceQuery
 from support.events import MILLISECOND, SECOND, Record
 from support.rules import driver, rule
 from support.sequences import happened, sequences
@@ -287,15 +288,202 @@ def test_any_stands_for_every_category() -> None:
     assert found(query, *records) == [("a", "b")]
 
 
+UNTIL = "sequence by k [n where true] [f where true] until [u where true]"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ("nf", [("n1", "f1")]),
+        ("nuf", []),
+        ("unf", [("n1", "f1")]),
+        ("nfu", [("n1", "f1")]),
+        ("nunf", [("n2", "f1")]),
+        ("nnuf", []),
+        ("nufnf", [("n2", "f2")]),
+    ],
+)
+def test_until_discards_what_was_begun_before_it(
+    kinds: str, expected: list[tuple[str, ...]]
+) -> None:
+    assert found(UNTIL, *in_turn(kinds)) == expected
+
+
+def test_until_reaches_every_stage_of_its_key_alone() -> None:
+    query = "sequence by k [n where true] [p where true] [f where true] until [u where true]"
+    records = [*in_turn("np"), happened("u1", "u", 2 * SECOND, k="b")]
+    end = happened("f1", "f", 9 * SECOND)
+    assert found(query, *records, end) == [("n1", "p1", "f1")]
+    assert found(query, *records, happened("u2", "u", 3 * SECOND), end) == []
+
+
+def test_an_event_that_begins_a_sequence_and_ends_it_leaves_nothing() -> None:
+    query = "sequence by k [n where true] [f where true] until [any where x == 1]"
+    assert found(query, happened("n1", "n", 0, x=1), happened("f1", "f", 1)) == []
+
+
+def test_an_event_that_completes_a_sequence_and_ends_it_has_completed_it() -> None:
+    query = "sequence by k [n where true] [f where true] until [any where x == 1]"
+    assert found(query, happened("n1", "n", 0), happened("f1", "f", 1, x=1)) == [("n1", "f1")]
+
+
+def test_until_at_the_time_of_the_last_event_is_ordered_by_the_tiebreaker() -> None:
+    def records(ending: int) -> list[Record]:
+        begun = happened("n1", "n", 0, event__sequence=5)
+        ended = happened("u1", "u", 0, event__sequence=ending)
+        return [begun, ended, happened("f1", "f", 1)]
+
+    assert found(UNTIL, *records(ending=6)) == []
+    assert found(UNTIL, *records(ending=4)) == [("n1", "f1")]
+
+
+def test_until_may_name_its_keys_otherwise() -> None:
+    query = "sequence [n where true] by a [f where true] by b until [u where true] by c"
+    start, end = happened("n1", "n", 0, a=1), happened("f1", "f", 2, b=1)
+    assert found(query, start, happened("u1", "u", 1, c=1), end) == []
+    assert found(query, start, happened("u1", "u", 1, c=2), end) == [("n1", "f1")]
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds", "expected"),
+    [
+        ("[n where true] with runs=3", "nnnn", [("n1", "n2", "n3"), ("n2", "n3", "n4")]),
+        ("[n where true] with runs=2 [f where true]", "nnf", [("n1", "n2", "f1")]),
+        ("[n where true] with runs=2 [f where true]", "nf", []),
+        ("[n where true] with runs=2 [f where true]", "nnnf", [("n2", "n3", "f1")]),
+        ("[n where true] with runs=2 [f where true]", "nxnf", [("n1", "n2", "f1")]),
+        ("[n where true] [f where true] with runs=2", "nff", [("n1", "f1", "f2")]),
+        ("[n where true] with runs=1 [f where true]", "nf", [("n1", "f1")]),
+    ],
+)
+def test_a_repeated_stage_is_as_many_stages(
+    query: str, kinds: str, expected: list[tuple[str, ...]]
+) -> None:
+    assert found(f"sequence by k {query}", *in_turn(kinds)) == expected
+
+
+def test_a_repeated_stage_is_one_written_as_often() -> None:
+    repeated = "sequence by k with maxspan=4s [n where true] with runs=3 [f where true]"
+    written = f"sequence by k with maxspan=4s {'[n where true] ' * 3} [f where true]"
+    for kinds in ("nnnf", "nnnnff", "nnfnnf", "nnnxxf", "nnnff"):
+        assert found(repeated, *in_turn(kinds)) == found(written, *in_turn(kinds))
+
+
+def test_a_sequence_of_sixty_repeats_is_found_in_a_stream_of_many_more() -> None:
+    query = "sequence by k with maxspan=100s [n where true] with runs=60 [f where true]"
+    [sequence] = found(query, *in_turn("n" * 150 + "f"))
+    assert sequence == (*(f"n{number}" for number in range(91, 151)), "f1")
+
+
+def over(query: str, *records: Record) -> list[tuple[str, ...]]:
+    """The sequences found at the end of a stream that waits for nothing earlier."""
+    return sequences(driver(rule(query), reorder_window=None), records)
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds", "expected"),
+    [
+        ("[n where true] ![m where true] [f where true]", "nf", [("n1", "f1")]),
+        ("[n where true] ![m where true] [f where true]", "nmf", []),
+        ("[n where true] ![m where true] [f where true]", "mnfm", [("n1", "f1")]),
+        ("[n where true] ![m where true] [f where true]", "nmfnf", [("n2", "f2")]),
+        ("[n where true] ![m where true] [f where true]", "nmff", []),
+        ("![m where true] [n where true]", "n", [("n1",)]),
+        ("![m where true] [n where true]", "mn", []),
+        ("![m where true] [n where true]", "mxxxxxn", [("n1",)]),
+        ("![m where true] [n where true]", "mxxxxn", []),
+        ("![m where true] [n where true] [f where true]", "mxnxxxf", [("n1", "f1")]),
+        ("![m where true] [n where true] [f where true]", "mxnxxf", []),
+        ("[n where true] ![m where true]", "n", [("n1",)]),
+        ("[n where true] ![m where true]", "nm", []),
+        ("[n where true] ![m where true]", "nxxxxm", []),
+        ("[n where true] ![m where true]", "nxxxxxm", [("n1",)]),
+        ("[n where true] ![m where true]", "mn", [("n1",)]),
+        ("[n where true] ![m where true]", "nnm", []),
+        ("[n where true] [f where true] ![m where true]", "nxfxxm", []),
+        ("[n where true] [f where true] ![m where true]", "nmfxxxm", [("n1", "f1")]),
+        ("![m where true] [n where true] ![m where true]", "mnxxxm", []),
+        ("![m where true] [n where true] ![m where true]", "mnxxxxm", [("n1",)]),
+        ("![m where true] [n where true] ![m where true]", "nm", [("n1",)]),
+        ("[n where true] ![m where true] with runs=2 [f where true]", "nmf", []),
+        ("[n where true] ![m where true] with runs=2 [f where true]", "nf", [("n1", "f1")]),
+    ],
+)
+def test_missing_events(query: str, kinds: str, expected: list[tuple[str, ...]]) -> None:
+    assert over(f"sequence by k with maxspan=5s {query}", *in_turn(kinds)) == expected
+
+
+def test_a_missing_event_is_that_of_the_key_alone() -> None:
+    query = "sequence by k with maxspan=5s [n where true] ![m where true]"
+    records = [happened("n1", "n", 0), happened("m1", "m", SECOND, k="b")]
+    assert over(query, *records) == [("n1",)]
+    assert over(query, *records, happened("m2", "m", SECOND)) == []
+    without = happened("m2", "m", SECOND, k=None)
+    assert over(query, *records, without) == [("n1",)]
+
+
+def test_a_missing_event_may_name_its_keys_otherwise() -> None:
+    query = "sequence with maxspan=5s [n where true] by k ![m where true] by j"
+    start = happened("n1", "n", 0)
+    assert over(query, start, happened("m1", "m", SECOND, j="a")) == []
+    assert over(query, start, happened("m1", "m", SECOND, j="b")) == [("n1",)]
+
+
+def test_an_event_at_the_very_time_of_its_neighbour_is_not_between() -> None:
+    query = "sequence by k with maxspan=5s [n where true] ![m where true] [f where true]"
+    start, end = happened("n1", "n", 0), happened("f1", "f", SECOND)
+    for time, expected in ((0, 1), (1, 0), (SECOND - 1, 0), (SECOND, 1)):
+        between = happened("m1", "m", time, event__sequence=1)
+        assert len(over(query, start, between, end)) == expected
+
+
+def test_a_sequence_without_maxspan_says_that_it_is_bounded_by_the_ttl() -> None:
+    [warning] = rule(TWO).query.warnings
+    assert warning.startswith("<query>:1:1: ")
+    assert "state.ttl" in warning
+    assert rule(FIVE_SECONDS).query.warnings == ()
+
+
+def test_a_sequence_without_maxspan_is_forgotten_after_the_ttl() -> None:
+    for waited, expected in ((599, 1), (601, 0)):
+        runner = driver(rule(TWO))
+        runner.send([happened("n1", "n", 0)])
+        runner.advance(waited * SECOND)
+        runner.send([happened("f1", "f", 1)])
+        assert len(runner.flush().alerts) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "column"),
+    [
+        ("sequence [n where true]", "at least two events, found one", 1),
+        ("sequence [n where true] ![m where true]", "needs with maxspan", 25),
+        ("sequence with maxspan=5s ![n where true] ![m where true]", "missing events only", 26),
+        ("sequence by k [n where true] [f where true] until ![x where true]", "missing one", 51),
+        (
+            "sequence by k [n where true] [f where true] until [x where true] with runs=2",
+            "no meaning after until",
+            51,
+        ),
+        ("sequence by k [n where true] [f where true] until [x where true] by j", "join keys", 51),
+        ("sequence by k with maxspan=5s [n where true] ![m where true] by j", "join keys", 46),
+    ],
+)
+def test_what_elasticsearch_refuses_is_refused_where_it_stands(
+    query: str, message: str, column: int
+) -> None:
+    with pytest.raises(EqlSemanticError) as raised:
+        rule(query)
+    assert message in raised.value.message
+    assert raised.value.column == column
+
+
 @pytest.mark.parametrize(
     ("query", "name"),
     [
-        (f"{TWO} until [x where true]", "until"),
-        ("sequence by k [n where true] with runs=2 [f where true]", "runs"),
-        ("sequence by k with maxspan=5s [n where true] ![f where true]", "!["),
-        ("sequence by k with maxspan=5s ![n where true] [f where true]", "!["),
         ("sample by k [n where true] [f where true]", "sample"),
         ("join by k [n where true] [f where true]", "join"),
+        ("sequence by k [n where true] with runs=300 [f where true]", "more than 256 events"),
     ],
 )
 def test_what_cannot_be_run_is_refused_by_name(query: str, name: str) -> None:
@@ -304,9 +492,22 @@ def test_what_cannot_be_run_is_refused_by_name(query: str, name: str) -> None:
     assert name in raised.value.message
 
 
+def test_the_conditions_of_a_query_are_those_of_all_its_events_once() -> None:
+    query = rule(
+        "sequence by k with maxspan=5s [n where true] with runs=3 ![m where true]"
+        " [f where true] until [u where true]"
+    ).query
+    assert isinstance(query, SequenceQuery)
+    assert len(query.stages) == 5
+    assert [stage.missing for stage in query.stages] == [False, False, False, True, False]
+    assert query.until is not None
+    distinct = (query.stages[0], query.stages[3], query.stages[4], query.until)
+    assert query.conditions == tuple(stage.condition for stage in distinct)
+
+
 def test_pipes_are_accepted_with_a_warning() -> None:
     for pipe in ("head 5", "tail 5"):
-        loaded = rule(f"{TWO} | {pipe}")
+        loaded = rule(f"{FIVE_SECONDS} | {pipe}")
         [warning] = loaded.query.warnings
         assert pipe in warning
         assert sequences(driver(loaded), in_turn("nf")) == [("n1", "f1")]

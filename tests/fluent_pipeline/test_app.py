@@ -241,3 +241,19 @@ async def test_a_stop_reads_nothing_more_even_where_a_full_buffer_drains() -> No
             sending.cancel()
             assert relay.pending == 0
         assert len(behind.frames) == taken
+
+
+async def test_a_wrong_rule_of_a_folder_is_told_and_the_others_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rule = '[rule]\nname = "{0}"\nrule_id = "{0}"\nseverity = "low"\nrisk_score = 1\n'
+    (tmp_path / "a.toml").write_text(rule.format("a") + 'query = "any where x == 1"\n')
+    (tmp_path / "b.toml").write_text(rule.format("b") + 'query = "any where ="\n')
+    async with target() as behind:
+        text = configuration(target_port=behind.port, eql={"rules": str(tmp_path)})
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(forward_frame([{"x": 1}], chunk="c").raw)
+            await client.read_until(ack_of("c"))
+        (record,) = await behind.records(1)
+    assert record["eql"]["alerts"][0]["rule"]["id"] == "a"
+    assert "b.toml:6:" in caplog.text

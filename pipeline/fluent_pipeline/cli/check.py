@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fluent_eql.errors import FluentEqlError
+from fluent_eql.errors import FluentEqlError, SourceError
 from fluent_eql.filter import EqlFilter
 from fluent_eql.rules import Rule, load_rules
 from fluent_pipeline.app import Relay
@@ -27,6 +28,9 @@ def add_to(commands: Any) -> None:
         "Errors name file, line and column.",
     )
     command.add_argument("paths", metavar="FILE", type=Path, nargs="+")
+    command.add_argument(
+        "--strict", action="store_true", help="fail where any rule of a folder is refused"
+    )
     command.set_defaults(execute=execute)
 
 
@@ -35,26 +39,37 @@ def execute(options: argparse.Namespace) -> int:
     code = 0
     for path in options.paths:
         try:
-            found = _configuration(path) if path.suffix in YAML_ENDINGS else _rules(path)
-            print(f"{path}: ok ({found})")
+            if path.suffix in YAML_ENDINGS:
+                found, refused = _configuration(path)
+            else:
+                found, refused = _rules(path)
+            for error in refused:
+                print(error, file=sys.stderr)
+            if refused and options.strict:
+                code = 1
+            else:
+                print(f"{path}: ok ({found})")
         except (FluentEqlError, FluentPipelineError) as error:
             print(error, file=sys.stderr)
             code = 1
     return code
 
 
-def _configuration(path: Path) -> str:
+def _configuration(path: Path) -> tuple[str, Sequence[SourceError]]:
     config = load_config(path)
     for note in config.notes:
         print(f"{path}: {note}")
     rules = 0
+    refused: list[SourceError] = []
     for item in config.filters:
         made = item.make()
         if isinstance(made, EqlFilter):
             rules += len(made.rules)
+            refused += made.refused
             _warn(made.rules)
     _make_the_rest(config)
-    return ", ".join([*_counts(config), counted(rules, "rule")])
+    parts = [*_counts(config), counted(rules, "rule"), *_refused(refused)]
+    return ", ".join(parts), refused
 
 
 def _make_the_rest(config: Config) -> None:
@@ -67,11 +82,16 @@ def _counts(config: Config) -> list[str]:
     return [counted(len(items), name) for name, items in parts]
 
 
-def _rules(path: Path) -> str:
+def _rules(path: Path) -> tuple[str, Sequence[SourceError]]:
     found = load_rules([path])
     _warn(found.rules)
-    skipped = f", {len(found.skipped)} skipped" if found.skipped else ""
-    return counted(len(found.rules), "rule") + skipped
+    skipped = [f"{len(found.skipped)} skipped"] if found.skipped else []
+    parts = [counted(len(found.rules), "rule"), *_refused(found.errors), *skipped]
+    return ", ".join(parts), found.errors
+
+
+def _refused(errors: Sequence[SourceError]) -> list[str]:
+    return [f"{len(errors)} refused"] if errors else []
 
 
 def _warn(rules: list[Rule] | tuple[Rule, ...]) -> None:

@@ -123,7 +123,11 @@ class _Replay:
             self._process()
 
     def finish(self) -> None:
+        """Let the time pass that the last events still wait for, and end the stream."""
         self._process()
+        while (deadline := self._detector.next_deadline()) is not None:
+            self._now = max(self._now, deadline)
+            self._report.take(self._detector.advance(self._now))
         self._report.take(self._detector.flush(self._now))
 
     def _process(self) -> None:

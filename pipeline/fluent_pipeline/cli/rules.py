@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from fluent_eql.errors import FluentEqlError
 from fluent_eql.lang import SequenceQuery
-from fluent_eql.rules import Rule, load_rules
+from fluent_eql.rules import Rule, RuleFile, RuleSet, load_rules, names_in, os_types_of, read_rules
 from fluent_eql.screen import Needle, needles_of
 from fluent_eql.shipped import shipped_rules
-from fluent_pipeline.cli.common import add_rules_option, table
+from fluent_pipeline.cli.common import add_rules_option, counted, table
 
-COLUMNS = ("ID", "NAME", "SEVERITY", "KIND", "STAGES", "MAXSPAN", "KEYS", "RECORDS")
+COLUMNS = ("ID", "NAME", "SEVERITY", "KIND", "STAGES", "MAXSPAN", "KEYS", "OS", "RECORDS")
 
 
 def add_to(commands: Any) -> None:
@@ -36,7 +37,14 @@ def add_to(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print the rules. Raises RuleErrors."""
     paths: list[Path] = options.rules or [shipped_rules()]
+    found = read_rules(paths)
+    if options.json and not options.rule:
+        for file in found.files:
+            print(json.dumps(line_of(file)))
+        return 0
     rules = load_rules(paths).rules
+    for error in found.errors:
+        print(error, file=sys.stderr)
     if options.rule:
         rules = [rule for rule in rules if options.rule in (rule.id, rule.slug, rule.name)]
         if not rules:
@@ -50,7 +58,32 @@ def execute(options: argparse.Namespace) -> int:
         _print_rule(rules[0])
     else:
         print(table(COLUMNS, [_row(rule) for rule in rules]))
+        _tell_what_is_missing(found)
     return 0
+
+
+def _tell_what_is_missing(found: RuleSet) -> None:
+    parts = [(len(found.errors), "refused"), (len(found.skipped), "skipped")]
+    told = [f"{count} {what}" for count, what in parts if count]
+    if told:
+        print(f"{counted(len(found.rules), 'rule')}, {', '.join(told)}", file=sys.stderr)
+
+
+def line_of(file: RuleFile) -> dict[str, Any]:
+    """What came of a file, as plain values; a rule's with the facts about it."""
+    if file.rule is not None:
+        return {**facts(file.rule), "status": "ok", "reason": None}
+    rule_id, name = names_in(file.path)
+    refused = file.error is not None
+    reason = file.error.message if file.error else file.skipped.reason if file.skipped else ""
+    return {
+        "file": str(file.path),
+        "id": rule_id,
+        "name": name,
+        "status": "refused" if refused else "skipped",
+        "reason": reason,
+        "kind": None,
+    }
 
 
 def facts(rule: Rule) -> dict[str, Any]:
@@ -68,6 +101,7 @@ def facts(rule: Rule) -> dict[str, Any]:
         "stages": len(sequence.stages) if sequence else 1,
         "maxspan": f"{maxspan / 10**9:g}s" if maxspan is not None else None,
         "keys": [key.name for key in sequence.stages[0].by] if sequence else [],
+        "os": list(os_types_of(rule)),
         "screened": all(needles is not None for needles in _needles(rule)),
     }
 
@@ -82,6 +116,7 @@ def _row(rule: Rule) -> list[str]:
         str(known["stages"]),
         known["maxspan"] or "-",
         ", ".join(known["keys"]) or "-",
+        ", ".join(known["os"]) or "any",
         "screened" if known["screened"] else "all decoded",
     ]
 

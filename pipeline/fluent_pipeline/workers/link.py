@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from fluent_pipeline.workers import wire
 from fluent_pipeline.workers.remote import RemoteFilter
 
 READ_SIZE = 262_144
+
+log = logging.getLogger(__name__)
 
 
 class Link:
@@ -58,6 +61,17 @@ class Link:
     async def _listen(
         self, reader: asyncio.StreamReader, on_news: Callable[[], None], on_lost: Callable[[], None]
     ) -> None:
+        """Hear the hub until it is gone, or until what it says cannot be carried out."""
+        try:
+            await self._hear(reader, on_news)
+        except ConnectionError:
+            log.debug("the hub went away with something unheard")
+        except Exception:
+            log.exception("what the hub said cannot be carried out")
+        self._flushed.set()
+        on_lost()
+
+    async def _hear(self, reader: asyncio.StreamReader, on_news: Callable[[], None]) -> None:
         decoder = wire.Decoder()
         while data := await reader.read(READ_SIZE):
             has_flushed = False
@@ -70,5 +84,3 @@ class Link:
             on_news()
             if has_flushed:
                 self._flushed.set()
-        self._flushed.set()
-        on_lost()

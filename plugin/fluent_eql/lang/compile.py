@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import NoReturn
 
 from fluent_eql.errors import EqlSemanticError, UnsupportedError
@@ -14,6 +15,9 @@ from fluent_eql.lang.resolve import all_of, resolve
 from fluent_eql.lang.source import Origin, Source
 
 PIPES = ("head", "tail")
+MOST_STAGES = 256
+"""A sequence of more events, repeated ones counted, would fill the memory of its join keys."""
+
 START = Origin()
 
 
@@ -55,28 +59,40 @@ class EventQuery:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One event of a sequence. ``by`` has the sequence's join keys, then the stage's own."""
+    """One event of a sequence. ``by`` has the sequence's join keys, then the stage's own.
+
+    A ``missing`` one is an event that must not happen.
+    """
 
     condition: Condition
     by: tuple[JoinKey, ...]
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceQuery:
     """A query for events in order, at least two stages with equally many join keys.
 
-    ``maxspan``, from the first event to the last, is in nanoseconds; None means any.
+    ``maxspan``, from the first event to the last, is in nanoseconds; None means any. A stage that
+    is repeated stands in ``stages`` as often as it has to match, each time the same object. Not
+    all stages are missing ones. ``until`` is the event that ends what has been begun.
     """
 
     stages: tuple[Stage, ...]
     maxspan: int | None
+    until: Stage | None
     warnings: tuple[str, ...]
     ast: nodes.Query
 
     @property
+    def all_stages(self) -> tuple[Stage, ...]:
+        """The stages, then ``until`` where there is one."""
+        return self.stages if self.until is None else (*self.stages, self.until)
+
+    @property
     def conditions(self) -> tuple[Condition, ...]:
-        """The stages' conditions."""
-        return tuple(stage.condition for stage in self.stages)
+        """The conditions of all stages; a repeated one's once."""
+        return tuple({id(stage): stage.condition for stage in self.all_stages}.values())
 
 
 def compile_query(
@@ -106,8 +122,9 @@ class _Compiler:
                 condition = self._condition(statement)
                 return EventQuery(condition, self._warnings(ast.pipes), ast)
             case nodes.Sequence() as statement:
-                stages = self._stages(statement)
-                return SequenceQuery(stages, statement.maxspan, self._warnings(ast.pipes), ast)
+                stages, until = self._stages(statement)
+                warnings = (*self._unbounded(statement), *self._warnings(ast.pipes))
+                return SequenceQuery(stages, statement.maxspan, until, warnings, ast)
             case nodes.Sample(position=position):
                 self._refuse("sample, which is unordered over stored events", position)
             case nodes.Join(position=position):
@@ -120,43 +137,72 @@ class _Compiler:
                 [self._category_test(statement.category, statement.position), *_parts(expression)],
                 statement.position,
             )
-        names = dict.fromkeys(_field_names(expression))
+        names = dict.fromkeys(nodes.field_names(expression))
         return Condition(expression, predicate(expression), tuple(names))
 
     def _category_test(self, category: str, position: nodes.Position) -> nodes.Comparison:
         field = nodes.Field(self._category_field, False, position)
         return nodes.Comparison("==", field, nodes.Literal(category, position), position)
 
-    def _stages(self, statement: nodes.Sequence) -> tuple[Stage, ...]:
-        for term in statement.terms:
-            self._check_term(term)
-        if statement.until:
-            self._refuse("until", statement.until.position)
-        if len(statement.terms) < 2:
-            raise self._source.error(
-                EqlSemanticError,
-                "expected a sequence of at least two events, found one",
-                statement.position,
-            )
-        stages = tuple(self._stage(term, statement.by) for term in statement.terms)
-        for term, stage in zip(statement.terms, stages, strict=True):
-            if len(stage.by) != len(stages[0].by):
-                message = (
-                    "expected as many join keys as the first event of the sequence has,"
-                    f" {len(stages[0].by)}, found {len(stage.by)}"
-                )
-                raise self._source.error(EqlSemanticError, message, term.position)
-        return stages
+    def _stages(self, statement: nodes.Sequence) -> tuple[tuple[Stage, ...], Stage | None]:
+        """The stages, each as often as it has to match, and the one that ends the sequence."""
+        self._check_missing(statement)
+        self._check_number(statement)
+        if statement.until is not None:
+            self._check_until(statement.until)
+        terms = [term for term in (*statement.terms, statement.until) if term is not None]
+        found = [self._stage(term, statement.by) for term in terms]
+        for term, stage in zip(terms, found, strict=True):
+            self._check_keys(term, stage, found[0])
+        until = None if statement.until is None else found.pop()
+        runs = [1 if term.runs is None else term.runs for term in statement.terms]
+        repeated = [[stage] * number for stage, number in zip(found, runs, strict=True)]
+        return tuple(chain.from_iterable(repeated)), until
 
-    def _check_term(self, term: nodes.Term) -> None:
+    def _check_missing(self, statement: nodes.Sequence) -> None:
+        missing = next((term for term in statement.terms if term.missing), None)
+        if missing is None:
+            return
+        if statement.maxspan is None:
+            message = "a missing event needs with maxspan: without it no event is missing yet"
+            self._fail(message, missing.position)
+        if all(term.missing for term in statement.terms):
+            message = "expected an event that happens in the sequence, found missing events only"
+            self._fail(message, missing.position)
+
+    def _check_number(self, statement: nodes.Sequence) -> None:
+        number = sum(1 if term.runs is None else term.runs for term in statement.terms)
+        if number < 2:
+            message = "expected a sequence of at least two events, found one"
+            self._fail(message, statement.position)
+        if number > MOST_STAGES:
+            self._refuse(f"a sequence of more than {MOST_STAGES} events", statement.position)
+
+    def _check_keys(self, term: nodes.Term, stage: Stage, first: Stage) -> None:
+        if len(stage.by) != len(first.by):
+            message = (
+                "expected as many join keys as the first event of the sequence has,"
+                f" {len(first.by)}, found {len(stage.by)}"
+            )
+            self._fail(message, term.position)
+
+    def _check_until(self, term: nodes.Term) -> None:
         if term.missing:
-            self._refuse("![ … ], a missing event", term.position)
+            self._fail("expected an event after until, found a missing one", term.position)
         if term.runs is not None:
-            self._refuse("with runs", term.position)
+            message = "with runs has no meaning after until: one event ends the sequence"
+            self._fail(message, term.position)
 
     def _stage(self, term: nodes.Term, shared: tuple[nodes.Field, ...]) -> Stage:
         by = tuple(JoinKey(key.name, key.optional) for key in (*shared, *term.by))
-        return Stage(self._condition(term.filter), by)
+        return Stage(self._condition(term.filter), by, term.missing)
+
+    def _unbounded(self, statement: nodes.Sequence) -> Iterator[str]:
+        if statement.maxspan is None:
+            yield (
+                f"{self._place(statement.position)}: a sequence without maxspan may take any time;"
+                " here its events are remembered for state.ttl after they arrive, 10m if not set"
+            )
 
     def _warnings(self, pipes: tuple[nodes.Pipe, ...]) -> tuple[str, ...]:
         return tuple(self._warning(pipe) for pipe in pipes)
@@ -166,10 +212,16 @@ class _Compiler:
             self._refuse(f"the pipe {pipe.name} (known are {' and '.join(PIPES)})", pipe.position)
         match pipe.arguments:
             case (nodes.Literal(value=int(count)),) if count >= 0 and not isinstance(count, bool):
-                place = f"{self._source.name}:{pipe.position.line}:{pipe.position.column}"
+                place = self._place(pipe.position)
                 return f"{place}: | {pipe.name} {count} is ignored: a stream has no end"
         message = f"expected one whole number after {pipe.name}, such as {pipe.name} 10"
         raise self._source.error(EqlSemanticError, message, pipe.position)
+
+    def _place(self, position: nodes.Position) -> str:
+        return f"{self._source.name}:{position.line}:{position.column}"
+
+    def _fail(self, message: str, position: nodes.Position) -> NoReturn:
+        raise self._source.error(EqlSemanticError, message, position)
 
     def _refuse(self, name: str, position: nodes.Position) -> NoReturn:
         message = f"not supported in this version: {name}"
@@ -178,18 +230,3 @@ class _Compiler:
 
 def _parts(expression: nodes.Expression) -> tuple[nodes.Expression, ...]:
     return expression.operands if isinstance(expression, nodes.And) else (expression,)
-
-
-def _field_names(expression: nodes.Expression) -> Iterator[str]:
-    match expression:
-        case nodes.Field(name=name):
-            yield name
-        case nodes.And(operands=parts) | nodes.Or(operands=parts):
-            for part in parts:
-                yield from _field_names(part)
-        case nodes.Not(operand=operand) | nodes.Membership(operand=operand):
-            yield from _field_names(operand)
-        case nodes.PatternMatch(operand=operand) | nodes.Comparison(left=operand):
-            yield from _field_names(operand)
-        case nodes.FunctionCall(arguments=arguments):
-            yield from _field_names(arguments[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 Value = str | int | float | bool | None
@@ -217,3 +218,25 @@ class Query:
 
     statement: EventFilter | Sequence | Sample | Join
     pipes: tuple[Pipe, ...]
+
+
+def field_names(expression: Expression) -> Iterator[str]:
+    """The names of the fields in an expression, in the order they stand in, each time they do."""
+    match expression:
+        case Field(name):
+            yield name
+        case Literal():
+            return
+        case And(parts) | Or(parts) | FunctionCall(_, _, parts):
+            yield from _names(parts)
+        case Comparison(_, left, right) | Arithmetic(_, left, right):
+            yield from _names((left, right))
+        case Membership(operand, _, values):
+            yield from _names((operand, *values))
+        case PatternMatch(_, operand) | Not(operand) | Negative(operand):
+            yield from field_names(operand)
+
+
+def _names(parts: tuple[Expression, ...]) -> Iterator[str]:
+    for part in parts:
+        yield from field_names(part)

@@ -8,9 +8,9 @@ been taken is consumed, even where maxspan then rejects the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Order = tuple[int, float, int]
 """Event time in nanoseconds, tiebreaker (infinite where there is none), number of arrival."""
@@ -32,7 +32,10 @@ class StageMatch:
     ``stages`` are the stages' numbers, the last first. ``identity`` is the same for the same
     event sent twice, None where the event has no name of its own. ``arrived`` is the time of
     arrival on the clock of the caller. ``subject`` is the caller's own and comes back untouched.
-    ``sequence`` is the sequence that the event completed, once it did.
+    ``sequence`` is the sequence that the event completed, once it did. ``preceding`` is a machine's
+    own: when the latest events before this one that must be missing happened, see
+    :mod:`fluent_eql.match.guarded`. ``deadline`` is that of the last :class:`Undecided` that ended
+    with this event, once somebody waits for it.
     """
 
     order: Order
@@ -41,10 +44,22 @@ class StageMatch:
     arrived: int
     subject: Any
     sequence: Sequence | None = None
+    preceding: tuple[int | None, ...] = ()
+    deadline: int | None = None
 
 
 Sequence = tuple[StageMatch, ...]
 """The events of a sequence or of its beginning, one a stage, in the order of the stages."""
+
+
+class Undecided(NamedTuple):
+    """A sequence that is complete unless an event that must be missing comes up to ``deadline``.
+
+    ``deadline`` is an event time in nanoseconds, inclusive.
+    """
+
+    sequence: Sequence
+    deadline: int
 
 
 class Machine:
@@ -84,6 +99,17 @@ class Machine:
             else:
                 self._keep(stage, sequence)
         return completed
+
+    def undecided(self) -> Iterable[Undecided]:
+        """The sequences that time has to decide, see :mod:`fluent_eql.match.guarded`."""
+        return ()
+
+    def decide(self, match: StageMatch, deadline: int) -> Sequence | None:
+        """The undecided sequence that ends with ``match``, now that ``deadline`` has passed.
+
+        None where there is none any more, or where it has to wait for longer.
+        """
+        return None
 
     def forget(self, arrived_before: int) -> None:
         """Drop the partials whose last event arrived before that time."""

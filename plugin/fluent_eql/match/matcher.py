@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from cachetools import TTLCache
 
-from fluent_eql.match.machine import Machine, StageMatch
+from fluent_eql.match.guarded import Pattern, machine_of
+from fluent_eql.match.machine import StageMatch, Undecided
 from fluent_eql.match.timeline import Timeline
 
 
@@ -27,8 +28,8 @@ class StateLimits:
 class SequenceMatcher:
     """The state of one sequence rule: a timeline for each join key."""
 
-    def __init__(self, stages: int, maxspan: int | None, limits: StateLimits) -> None:
-        self._empty = Machine(stages, maxspan, limits.max_pending)
+    def __init__(self, pattern: Pattern, limits: StateLimits) -> None:
+        self._empty = machine_of(pattern, limits.max_pending)
         self._limits = limits
         self._now = 0
         self._timelines = _Timelines(limits.max_entities, limits.ttl, self._clock)
@@ -44,6 +45,16 @@ class SequenceMatcher:
         completed = timeline.run(batch)
         self._timelines[key] = timeline
         return completed
+
+    def undecided(self, key: Hashable) -> Iterable[Undecided]:
+        """The sequences of a key that time has to decide."""
+        timeline = self._timelines.get(key)
+        return () if timeline is None else timeline.undecided()
+
+    def decide(self, key: Hashable, match: StageMatch, deadline: int) -> bool:
+        """Whether ``match`` completes a sequence now; see :meth:`Timeline.decide`."""
+        timeline = self._timelines.get(key)
+        return timeline is not None and timeline.decide(match, deadline)
 
     @property
     def ttl(self) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterable
 from operator import attrgetter
 
-from fluent_eql.match.machine import Machine, Order, StageMatch
+from fluent_eql.match.machine import Machine, Order, StageMatch, Undecided
 
 by_order = attrgetter("order")
 
@@ -75,6 +76,25 @@ class Timeline:
         self._trim()
         return completed
 
+    def undecided(self) -> Iterable[Undecided]:
+        """The sequences that time has to decide."""
+        return self._after.undecided()
+
+    def decide(self, match: StageMatch, deadline: int) -> bool:
+        """Whether ``match`` completes a sequence, now that this event time has passed.
+
+        All events of the key up to ``deadline`` have been run. The ``sequence`` is set.
+        """
+        sequence = self._after.decide(match, deadline)
+        if self._is_own:
+            self._before.decide(match, deadline)
+        if sequence is None or match.sequence is not None:
+            return False
+        match.sequence = sequence
+        if self._horizon is not None and match.order <= self._horizon:
+            self._retired.append(match)
+        return True
+
     def forget(self, arrived_before: int) -> None:
         """Forget what arrived before that time."""
         if arrived_before <= self._oldest:
@@ -128,13 +148,11 @@ class Timeline:
     def _trim(self) -> None:
         if len(self._recent) <= self._max_pending:
             return
-        counts: dict[int, int] = {}
-        for match in self._recent:
-            for stage in match.stages:
-                counts[stage] = counts.get(stage, 0) + 1
+        counts: Counter[int] = Counter()
+        for stages, number in Counter(match.stages for match in self._recent).items():
+            counts.update(dict.fromkeys(stages, number))
         while max(counts.values()) > self._max_pending:
-            for stage in self._recent[0].stages:
-                counts[stage] -= 1
+            counts.subtract(self._recent[0].stages)
             self._forget_oldest()
 
     def _own_before(self) -> Machine:

@@ -69,6 +69,18 @@ class ReorderWindow(Generic[Key]):
                 del self._waiting[key]
             yield key, batch
 
+    def release_until(self, key: Key, time: int) -> list[StageMatch]:
+        """A key's waiting events up to an event time, inclusive, in order, due or not."""
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            return []
+        place = bisect_right(waiting, time, key=_time)
+        if place == len(waiting):
+            return self._waiting.pop(key)
+        batch = waiting[:place]
+        del waiting[:place]
+        return batch
+
     def release_all(self) -> Iterator[tuple[Key, list[StageMatch]]]:
         """Every waiting event, in order for each key."""
         self._arrivals.clear()
@@ -81,3 +93,7 @@ class ReorderWindow(Generic[Key]):
             return waiting[0] is match
         place = bisect_left(waiting, match.order, key=by_order)
         return place < len(waiting) and waiting[place] is match
+
+
+def _time(match: StageMatch) -> int:
+    return match.order[0]

@@ -1,14 +1,29 @@
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 
-from fluent_eql.lang.functions import FUNCTIONS, find_function, similar_function
+from fluent_eql.lang.functions import (
+    BY_OPERATOR,
+    FUNCTIONS,
+    ValueType,
+    find_function,
+    similar_function,
+)
 
 NAMES = [
     *("add", "between", "cidrMatch", "concat", "divide", "endsWith", "indexOf", "length"),
     *("modulo", "multiply", "number", "startsWith", "string", "stringContains", "substring"),
     "subtract",
 ]
+TYPES: dict[ValueType, tuple[type, ...]] = {
+    ValueType.STRING: (str,),
+    ValueType.NUMBER: (int, float),
+    ValueType.BOOLEAN: (bool,),
+}
+EXAMPLES: dict[ValueType | None, Any] = {ValueType.STRING: "1", ValueType.NUMBER: 2, None: True}
 
 
 def test_the_functions_of_the_language_are_known() -> None:
@@ -28,9 +43,41 @@ def test_an_unknown_function_is_not_found() -> None:
     assert find_function("cidrMatch~") is None
 
 
-def test_only_cidr_match_is_built() -> None:
-    built = [function.name for function in FUNCTIONS.values() if function.built]
-    assert built == ["cidrMatch"]
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"cidrMatch"}))
+def test_a_function_takes_any_values_and_gives_a_result_of_its_type(name: str) -> None:
+    function = FUNCTIONS[name.lower()]
+    examples: list[Any] = [None, "x", "12", "", 1, 0, -2.5, float("nan"), True, False]
+    for count in range(function.least, (function.most or 3) + 1):
+        for arguments in itertools.product(examples, repeat=count):
+            for insensitive in {False, function.insensitive}:
+                result = function.runner(insensitive)(*arguments)
+                assert result is None or type(result) in TYPES[function.returns]
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"cidrMatch", "substring"}))
+def test_a_needed_argument_that_is_null_makes_null(name: str) -> None:
+    function = FUNCTIONS[name.lower()]
+    whole = [EXAMPLES[function.parameter(n)] for n in range(function.least)]
+    assert function.run(*whole) is not None
+    for index in range(function.least):
+        assert function.run(*whole[:index], None, *whole[index + 1 :]) is None
+
+
+def test_the_operators_of_arithmetic_are_functions() -> None:
+    assert set(BY_OPERATOR.values()) == {"add", "divide", "modulo", "multiply", "subtract"}
+    assert [FUNCTIONS[name].run(7, 2) for name in BY_OPERATOR.values()] == [9, 5, 14, 3, 1]
+
+
+def test_a_variadic_function_has_one_type_for_its_further_arguments() -> None:
+    cidr_match = FUNCTIONS["cidrmatch"]
+    assert [cidr_match.parameter(n) for n in (0, 1, 9)] == [ValueType.STRING] * 3
+    assert FUNCTIONS["concat"].parameter(5) is None
+    assert FUNCTIONS["indexof"].parameter(2) is ValueType.NUMBER
+
+
+def test_cidr_match_is_run_for_its_networks_only() -> None:
+    with pytest.raises(TypeError):
+        FUNCTIONS["cidrmatch"].run("::1", "::1")
 
 
 def test_five_functions_have_a_case_insensitive_form() -> None:

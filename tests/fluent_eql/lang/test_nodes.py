@@ -5,7 +5,22 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass
 import pytest
 
 from fluent_eql.lang import nodes
-from fluent_eql.lang.nodes import Field, Literal, Not, PatternMatch, Position
+from fluent_eql.lang.nodes import (
+    And,
+    Arithmetic,
+    Comparison,
+    Expression,
+    Field,
+    FunctionCall,
+    Literal,
+    Membership,
+    Negative,
+    Not,
+    Or,
+    PatternMatch,
+    Position,
+    field_names,
+)
 
 HERE, THERE = Position(0, 1, 1), Position(9, 2, 3)
 
@@ -49,3 +64,28 @@ def test_the_colon_and_the_tilde_make_a_pattern_case_insensitive(
 ) -> None:
     node = PatternMatch(operator, Field("a", False, HERE), (Literal("x", HERE),), HERE)
     assert node.insensitive is insensitive
+
+
+A, B, C = (Field(name, False, HERE) for name in ("a", "b.c", "d"))
+ONE = Literal(1, HERE)
+
+
+@pytest.mark.parametrize(
+    ("node", "names"),
+    [
+        (ONE, []),
+        (A, ["a"]),
+        (Not(A, HERE), ["a"]),
+        (Negative(A, HERE), ["a"]),
+        (And((A, B, A), HERE), ["a", "b.c", "a"]),
+        (Or((B, Not(A, HERE)), HERE), ["b.c", "a"]),
+        (Comparison("==", A, B, HERE), ["a", "b.c"]),
+        (Comparison("==", A, ONE, HERE), ["a"]),
+        (Arithmetic("+", B, A, HERE), ["b.c", "a"]),
+        (Membership(A, False, (ONE, B), HERE), ["a", "b.c"]),
+        (PatternMatch(":", A, (), HERE), ["a"]),
+        (FunctionCall("f", False, (C, ONE, FunctionCall("g", True, (A,), HERE)), HERE), ["d", "a"]),
+    ],
+)
+def test_the_names_of_the_fields_in_an_expression(node: Expression, names: list[str]) -> None:
+    assert list(field_names(node)) == names

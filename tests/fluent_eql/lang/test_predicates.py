@@ -13,19 +13,22 @@ from fluent_eql.fields import Fields
 from fluent_eql.lang.cursor import Cursor
 from fluent_eql.lang.expressions import parse_expression
 from fluent_eql.lang.nodes import (
+    And,
     Arithmetic,
-    Comparison,
     Expression,
     Field,
     FunctionCall,
     Literal,
     Membership,
+    Negative,
     Not,
     Position,
+    field_names,
 )
-from fluent_eql.lang.predicates import Predicate, predicate
+from fluent_eql.lang.predicates import Predicate, cost, predicate
 from fluent_eql.lang.resolve import resolve
 from fluent_eql.lang.source import Origin, Source
+from fluent_eql.lang.values import values_of
 
 HERE = Position(0, 1, 1)
 A, ONE = Field("a", False, HERE), Literal(1, HERE)
@@ -200,6 +203,150 @@ def test_a_field_passes_or_fails(test: str, value: Any, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("test", "record", "expected"),
+    [
+        # a test of a missing field is false, also !=, and its complement true
+        ("length(a) == 3", {}, False),
+        ("length(a) != 3", {}, False),
+        ("not length(a) == 3", {}, True),
+        ("length(a) > 0", {}, False),
+        ("not length(a) > 0", {}, True),
+        ('substring(a, 0) not in ("x")', {}, True),
+        ('startsWith(a, "x")', {}, False),
+        ('not startsWith(a, "x")', {}, True),
+        ('startsWith(a, "x") == false', {}, True),
+        ('startsWith(a, "x") != true', {}, True),
+        ("length(a) == null", {}, True),
+        ("length(a) != null", {}, False),
+        ("a + 1 > 0", {}, False),
+        ("a == b", {}, False),
+        ("a != b", {"a": 1}, False),
+        ("not a == b", {"a": 1}, True),
+        ('string(a) : "*"', {}, False),
+        ('string(a) regex ".*"', {}, False),
+        # any value of an array; != is true if any result is another
+        ("length(a) == 3", {"a": ["x", "xyz"]}, True),
+        ("length(a) != 3", {"a": ["x", "xyz"]}, True),
+        ("length(a) != 3", {"a": ["abc", "xyz"]}, False),
+        ("not length(a) == 3", {"a": ["x", "xyz"]}, False),
+        ("length(a) > 2 and length(a) < 2", {"a": ["x", "xyz"]}, True),
+        ('indexOf(a, "x") == null', {"a": ["x", "y"]}, True),
+        ('indexOf(a, "x") != null', {"a": ["x", "y"]}, False),
+        ('indexOf(a, "x") != null', {"a": ["x", "ax"]}, True),
+        ("a + b == 21", {"a": [1, 10], "b": [2, 20]}, True),
+        ("a + b == 3.5", {"a": [1, 10], "b": [2, 20]}, False),
+        # values are of a type, whatever the field should be
+        ("length(a) == 1", {"a": 5}, False),
+        ("length(a) != 1", {"a": 5}, False),
+        ('startsWith(a, "1")', {"a": 1}, False),
+        ("a + 1 == 2", {"a": "1"}, False),
+        ("a + 1 == 2", {"a": True}, False),
+        ("number(a) + 1 == 2", {"a": "1"}, True),
+        ('string(a) == "1"', {"a": 1}, True),
+        ('string(a) : "TRUE"', {"a": True}, True),
+        # two fields
+        ("a == b", {"a": "x", "b": ["y", "x"]}, True),
+        ("a == b", {"a": 1, "b": 1.0}, True),
+        ("a == b", {"a": 1, "b": "1"}, False),
+        ("a == b", {"a": 1, "b": True}, False),
+        ("a != b", {"a": "x", "b": "x"}, False),
+        ("a != b", {"a": "x", "b": ["y", "x"]}, True),
+        ("a != b", {"a": "x", "b": 1}, False),
+        ("a < b", {"a": 1, "b": 2}, True),
+        ("a < b", {"a": 2, "b": 2}, False),
+        ("a >= b", {"a": "b", "b": "a"}, True),
+        ("a > b", {"a": True, "b": False}, True),
+        ("a.c == b", {"a": {"c": "x"}, "b": "x"}, True),
+        ("?a == ?b", {"a": "x", "b": "x"}, True),
+        # functions of a field and a text
+        ('startsWith(a, "x")', {"a": ["y", "xy"]}, True),
+        ('startsWith(a, "X")', {"a": "xy"}, False),
+        ('startsWith~(a, "X")', {"a": "xy"}, True),
+        ('startsWith(a, "")', {"a": "xy"}, True),
+        ("startsWith(a, null)", {"a": "xy"}, False),
+        ('ENDSWITH(a, "y")', {"a": "xy"}, True),
+        ('endsWith~(a, "Y")', {"a": "xy"}, True),
+        ('endsWith(a, "Y")', {"a": "xy"}, False),
+        ('stringContains(a, "b")', {"a": "abc"}, True),
+        ('stringContains(a, "B")', {"a": "abc"}, False),
+        ('stringContains~(a, "B")', {"a": "abc"}, True),
+        ('stringContains(a, "")', {"a": "abc"}, False),
+        ('stringContains~(a, "")', {"a": ""}, False),
+        ('stringContains(a, "a*c")', {"a": "abc"}, False),
+        # of two fields
+        ("startsWith(a, b)", {"a": "xyz", "b": ["q", "xy"]}, True),
+        ("startsWith~(a, b)", {"a": "xyz", "b": "XY"}, True),
+        ("endsWith(a, b)", {"a": "xyz", "b": "xy"}, False),
+        ("stringContains(a, b)", {"a": "xyz", "b": "y"}, True),
+        ("stringContains(a, b)", {"a": "xyz", "b": ""}, False),
+        ("stringContains(a, b)", {"a": "xyz"}, False),
+        ('startsWith("xyz", b)', {"b": "xy"}, True),
+        ('stringContains("xyz", b)', {"b": "yy"}, False),
+        # of computed values
+        ("startsWith~(a, substring(b, 0, -1))", {"a": "HOST.example", "b": "host$"}, True),
+        ("endsWith(string(a), string(b))", {"a": 1234, "b": [99, 34]}, True),
+        ("length(concat(a, b)) == 3", {"a": "x", "b": "yz"}, True),
+        ('substring(a, length(a) - 4) : ".exe"', {"a": "x.EXE"}, True),
+        ('substring(a, -4) == ".exe"', {"a": "x.exe"}, True),
+        ('substring(a, 0, 1) in ("x", "y")', {"a": "yes"}, True),
+        ('substring(a, 0, 1) in~ ("X")', {"a": "xes"}, True),
+        ('substring(a, 0, 1) not in ("x")', {"a": "yes"}, True),
+        ('between(a, "<", ">") like ("b*", "c")', {"a": "a<bb>"}, True),
+        ('between(a, "<", ">") == ""', {"a": "a"}, True),
+        ('between(a, "<", ">") == null', {"a": "a"}, False),
+        ('between(a, "<", ">", true) regex "[a-z>]+"', {"a": "a<b>c>d"}, True),
+        ('concat(a, 1) like~ "X?"', {"a": "x"}, True),
+        ('string(a) regex~ "1[0-9]"', {"a": [5, 17]}, True),
+        ("1 + a * 2 == 7", {"a": 3}, True),
+        ("(1 + a) * 2 == 8", {"a": 3}, True),
+        ("a / 2 == 41", {"a": 83}, True),
+        ("66.0 / a == 1", {"a": 66}, True),
+        ("-a + 100 == 18", {"a": 82}, True),
+        ("a % 2 == 1", {"a": 7}, True),
+        ("modulo(a, 4) < subtract(b, 1)", {"a": 7, "b": 5}, True),
+        ("a / b == 1", {"a": 1, "b": 0}, False),
+        ("a / b == null", {"a": 1, "b": 0}, True),
+        ("a * a == 0", {"a": 2**63}, False),
+        ("number(a, 16) == 255", {"a": "ff"}, True),
+        ("length(a) in (1, 3)", {"a": "xyz"}, True),
+        # conditions as values
+        ('string(cidrMatch(a, "10.0.0.0/8")) : "true"', {"a": "10.1.1.1"}, True),
+        ('cidrMatch(a, "10.0.0.0/8") == true', {"a": "10.1.1.1"}, True),
+        ('cidrMatch(a, "10.0.0.0/8") == false', {"a": "x"}, True),
+        ('cidrMatch(a, "10.0.0.0/8") == null', {"a": "x"}, True),
+        ('cidrMatch(concat("10.", a), "10.0.0.0/8")', {"a": "1.1.1"}, True),
+        ("null == (a > -1)", {}, True),
+        ("null == (a > -1)", {"a": 1}, False),
+        ("(a > 1) == (b > 1)", {"a": 1, "b": 1}, True),
+        ("(a > 1) == (b > 1)", {"a": 1}, False),
+        ("(a == 1) == false", {}, True),
+        ("(a or b) in (true)", {"a": True}, True),
+        ("(not a) in (false)", {}, False),
+        ('string(a == 1 or b == 1) == "true"', {"b": 1}, True),
+        # regular expressions of a field
+        ('a regex "[a-z]{3}"', {"a": "foo"}, True),
+        ('a regex "[a-z]{3}"', {"a": "foo1"}, False),
+        ('a regex "fo"', {"a": "foo"}, False),
+        ('a regex "FOO"', {"a": "foo"}, False),
+        ('a regex~ "FOO"', {"a": "foo"}, True),
+        ('a regex~ "[D-F]OO"', {"a": "foo"}, False),
+        ('a regex ("x", ".*o")', {"a": ["y", "foo"]}, True),
+        ('not a regex "x"', {}, True),
+        ('a regex ".*"', {"a": 5}, False),
+        (r'a regex """\d+\.\d+"""', {"a": "1.2"}, True),
+        (r'a regex "\\d+\\.\\d+"', {"a": "1.2"}, True),
+        ('a regex "~(x.*)&.*y"', {"a": "zy"}, True),
+        ('a regex "<1-20>x"', {"a": "15x"}, True),
+    ],
+)
+def test_a_computed_value_passes_or_fails(
+    test: str, record: dict[str, Any], expected: bool
+) -> None:
+    assert holds(test, record) is expected
+    assert holds(f"not ({test})", record) is not expected
+
+
+@pytest.mark.parametrize(
     ("address", "networks", "expected"),
     [
         ("10.1.2.3", ["10.0.0.0/8"], True),
@@ -271,11 +418,10 @@ def test_and_and_or_are_plain_booleans() -> None:
     "node",
     [
         A,
-        Not(A, HERE),
-        Comparison("==", ONE, A, HERE),
-        Comparison("==", A, A, HERE),
+        Negative(A, HERE),
         Membership(A, False, (A,), HERE),
-        FunctionCall("cidrMatch", False, (ONE, Literal("::1", HERE)), HERE),
+        FunctionCall("cidrMatch", False, (A, A), HERE),
+        FunctionCall("unknown", False, (A, A), HERE),
         Arithmetic("+", ONE, ONE, HERE),
     ],
 )
@@ -289,7 +435,10 @@ TESTS = [
     *('{} == "x"', '{} != "x"', '{} == "y*"', "{} == 1", "{} != 1", "{} == true", "{} == null"),
     *("{} != null", "{}", '{} in ("x", "y")', "{} not in (1, 2.5)", '{} in~ ("X")', "{} in (true)"),
     *('{} like "x*"', '{} : ("*Y", "x?")', '{} < "y"', "{} >= 1", "2.5 > {}", "true", "false"),
-    *('cidrMatch({}, "10.0.0.0/8", "::1")',),
+    *('cidrMatch({}, "10.0.0.0/8", "::1")', 'startsWith({}, "x")', 'endsWith~({}, "Y")'),
+    *('stringContains({}, "x")', "length({}) > 0", "length({}) != 1", '{} regex~ "[wx].?"'),
+    *('substring({}, 0, 1) == "x"', "{} + 1 == 2", 'string({}) in ("1", "x")', "{} == b.c"),
+    *("a < {}", "concat({}, b.c) != null", "startsWith~({}, a)", '({} == 1) == (a != "x")'),
 ]
 VALUES = st.sampled_from(
     ["x", "X", "y", "xy", "", "10.1.1.1", "::1", 0, 1, 2, 2.5, 1.0, True, False, None]
@@ -310,6 +459,52 @@ def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 EXPRESSIONS = st.recursive(SIMPLE, _combined, max_leaves=6)
+
+
+@given(st.sampled_from(TESTS[7:]), st.sampled_from(NAMES), RECORDS)
+def test_a_fast_test_and_the_values_of_its_expression_agree(
+    text: str, name: str, record: dict[str, Any]
+) -> None:
+    source = Source(text.format(name), "q", Origin())
+    node = resolve(parse_expression(Cursor(source)), source)
+    fields = Fields(record)
+    if not isinstance(node, Not | Literal):
+        assert predicate(node)(fields) is (True in values_of(node)(fields))
+
+
+def test_what_costs_less_is_tested_first() -> None:
+    text = """startsWith(a, b) and c regex "x.*" and (d : "x*" or e == 1) and cidrMatch(f, "::1")
+        and not g : "x" and h in (1, 2) and length(i) > 5 and j"""
+    source = Source(text, "q", Origin())
+    node = resolve(parse_expression(Cursor(source)), source)
+    assert isinstance(node, And)
+    names = [next(field_names(part)) for part in sorted(node.operands, key=cost)]
+    assert names == ["h", "j", "g", "d", "f", "c", "a", "i"]
+
+
+class Recording(dict[str, Any]):
+    """Fields that note which were asked for; each has the value 1."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __missing__(self, name: str) -> tuple[int]:
+        self.asked.append(name)
+        return (1,)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ('startsWith(a, b) and c == "x"', ["c"]),
+        ("length(a) > 5 or b == 1", ["b"]),
+        ('a == 1 and b == "x" and c == 1', ["a", "b"]),
+    ],
+)
+def test_what_the_cheaper_tests_decide_is_not_computed(text: str, asked: list[str]) -> None:
+    fields: Any = Recording()
+    compiled(text)(fields)
+    assert fields.asked == asked
 
 
 @given(EXPRESSIONS, RECORDS)

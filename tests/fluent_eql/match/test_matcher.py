@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fluent_eql.match.guarded import Pattern
 from fluent_eql.match.machine import StageMatch, order_of
 from fluent_eql.match.matcher import SequenceMatcher, StateLimits
 
@@ -9,7 +10,7 @@ def match(time: int, *stages: int, arrived: int = 0) -> StageMatch:
 
 
 def matcher(ttl: int = 100, max_entities: int = 10) -> SequenceMatcher:
-    return SequenceMatcher(2, None, StateLimits(ttl, max_entities, 64))
+    return SequenceMatcher(Pattern((False, False), None), StateLimits(ttl, max_entities, 64))
 
 
 def test_keys_never_share_partials() -> None:
@@ -53,3 +54,24 @@ def test_expiry_needs_no_traffic() -> None:
     rule.run("a", [match(1, 0, arrived=1)], now=1)
     rule.expire(101)
     assert rule.entities == 0
+
+
+def test_time_decides_what_waits_for_a_missing_event() -> None:
+    rule = SequenceMatcher(Pattern((False, True), 10), StateLimits(100, 10, 64))
+    event = match(1, 0)
+    assert rule.run("a", [event], now=1) == []
+    [undecided] = rule.undecided("a")
+    assert (undecided.sequence, undecided.deadline) == ((event,), 11)
+    assert list(rule.undecided("b")) == []
+    assert not rule.decide("b", event, 11)
+    assert rule.decide("a", event, 11)
+    assert event.sequence == (event,)
+    assert not rule.decide("a", event, 11)
+
+
+def test_what_is_forgotten_is_not_decided() -> None:
+    rule = SequenceMatcher(Pattern((False, True), 10), StateLimits(100, 10, 64))
+    event = match(1, 0, arrived=1)
+    rule.run("a", [event], now=1)
+    rule.expire(101)
+    assert not rule.decide("a", event, 11)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluent_eql.match.guarded import Pattern, machine_of
 from fluent_eql.match.machine import Machine, StageMatch, order_of
 from fluent_eql.match.timeline import Timeline
 
@@ -147,3 +148,72 @@ def test_a_chain_of_overlapping_sequences_does_not_keep_all_its_events() -> None
     while last.sequence is not None:
         last, length = last.sequence[0], length + 1
     assert 1 <= length <= 5
+
+
+def guarded(*missing: bool, max_pending: int = 64, until: bool = False) -> Timeline:
+    return Timeline(machine_of(Pattern(missing, 10, until), max_pending), max_pending)
+
+
+def undecided(line: Timeline) -> list[tuple[str, ...]]:
+    return [tuple(part.subject for part in sequence) for sequence, _ in line.undecided()]
+
+
+def test_a_missing_event_that_comes_late_is_known_before_time_decides() -> None:
+    line = guarded(False, True)
+    first = match("n", 1, 0)
+    line.run([first, match("n2", 30, 0)])
+    assert undecided(line) == [("n",), ("n2",)]
+    line.run([match("m", 5, 1)])
+    assert undecided(line) == [("n2",)]
+    assert not line.decide(first, 11)
+
+
+def test_an_ending_event_that_comes_late_ends_what_was_before_it() -> None:
+    line = guarded(False, False, until=True)
+    line.run([match("n", 1, 0)])
+    line.run([match("x", 5, 0)])
+    line.run([match("u", 7, 2)])
+    line.run([match("u", 3, 2)])
+    assert names(line.run([match("f", 6, 1)])) == [("x", "f")]
+
+
+def test_time_decides_each_sequence_once_and_alone() -> None:
+    line = guarded(False, True)
+    first, second = match("n", 1, 0), match("n2", 2, 0)
+    line.run([first, second])
+    assert not line.decide(first, 10)
+    assert line.decide(first, 11)
+    assert first.sequence == (first,)
+    assert not line.decide(first, 11)
+    assert undecided(line) == [("n2",)]
+
+
+def test_what_time_has_decided_stays_so_when_events_are_run_again() -> None:
+    line = guarded(False, True)
+    first = match("n", 5, 0)
+    line.run([first])
+    assert line.decide(first, 15)
+    assert line.run([match("n0", 1, 0)]) == []
+    assert undecided(line) == [("n0",)]
+
+
+def test_what_waits_is_decided_even_when_its_events_are_no_longer_remembered() -> None:
+    line = guarded(False, True, max_pending=4)
+    events = [match(f"n{time}", time, 0) for time in range(20)]
+    for event in events:
+        line.run([event])
+    assert undecided(line) == [("n0",), ("n1",), ("n2",), ("n3",)]
+    assert line.decide(events[0], 10)
+    line.run([match("n30", 30, 0)])
+    line.run([match("late", 25, 0)])
+    assert undecided(line)[:3] == [("n1",), ("n2",), ("n3",)]
+    assert events[0].sequence is None, "it would keep all events before it"
+
+
+def test_the_oldest_events_are_let_go_by_how_many_each_stage_has() -> None:
+    line = guarded(False, False, True, max_pending=3)
+    for time in range(10):
+        line.run([match("m", time, 2)])
+    line.run([match("n", 10, 1, 0)])
+    line.run([match("f", 11, 1, 0)])
+    assert [event.order[0] for event in line._recent] == [7, 8, 9, 10, 11]

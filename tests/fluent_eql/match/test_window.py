@@ -68,6 +68,18 @@ def test_a_window_without_end_waits_for_release_all() -> None:
     assert len(window) == 0
 
 
+def test_a_keys_events_up_to_a_time_can_be_had_before_they_are_due() -> None:
+    window: ReorderWindow[str] = ReorderWindow(10)
+    for time in (30, 20, 40):
+        window.add("a", match(time, arrived=100, arrival=time))
+    window.add("b", match(20, arrived=100))
+    assert [event.subject for event in window.release_until("a", 30)] == [20, 30]
+    assert [event.subject for event in window.release_until("a", 99)] == [40]
+    assert window.release_until("a", 99) == []
+    assert times(list(window.release(110))) == {"b": [20]}
+    assert len(window) == 0
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 10)), max_size=40))
 def test_disorder_within_the_window_comes_out_in_event_order(
     delays: list[tuple[int, int]],

@@ -100,15 +100,29 @@ def test_all_that_is_wrong_is_told_and_what_is_right_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second, good = (tmp_path / name for name in ("a.toml", "b.toml", "c.toml"))
-    first.write_text(RULE.format(condition="length(x) > 1"))
+    first.write_text(RULE.format(condition="nosuch(x) > 1"))
     second.write_text("no toml")
     good.write_text(RULE.format(condition="true"))
     code, out, err = checked(capsys, first, second, good)
     assert code == 1
     assert f"{first}:6:" in err
-    assert "length" in err
+    assert "nosuch" in err
     assert f"{second}:1:" in err
     assert f"{good}: ok (1 rule)" in out
+
+
+def test_a_wrong_rule_of_a_folder_is_told_and_fails_only_where_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.toml").write_text(RULE.format(condition="nosuch(x) > 1"))
+    (tmp_path / "good.toml").write_text(RULE.format(condition="true"))
+    code, out, err = checked(capsys, tmp_path)
+    assert (code, out) == (0, f"{tmp_path}: ok (1 rule, 1 refused)\n")
+    assert "bad.toml:6:" in err
+    assert main(["check", "--strict", str(tmp_path)]) == 1
+    strict = capsys.readouterr()
+    assert "bad.toml:6:" in strict.err
+    assert strict.out == ""
 
 
 def test_what_is_accepted_and_has_no_effect_is_warned_of(

@@ -22,6 +22,7 @@ from fluent_pipeline.cli.replay import _Report
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
 from support.events import SECOND, Scene, with_fields
 from support.programs import FLUENT_EQL, WAIT, run_program, running_program
+from support.sequences import happened
 
 TESTS = Path(__file__).parent.parent.parent
 EVENTS = TESTS / "samples" / "events.ndjson"
@@ -374,3 +375,17 @@ def test_a_progress_bar_makes_room_for_what_is_told(tmp_path: Path) -> None:
     assert b"%" in seen
     for number in (1, 2):
         assert re.search(rb"[\r\n]%s: line %d: " % (re.escape(bytes(path)), number), seen)
+
+
+@pytest.mark.parametrize("window", [[], ["--reorder-window", "1s"]])
+def test_what_a_sequence_ends_without_is_missing_at_the_end_of_a_recording(
+    window: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[rule]\nname = "r"\nrule_id = "r"\nseverity = "low"\nrisk_score = 1\n'
+        'query = "sequence by k with maxspan=5s [n where true] ![f where true]"\n'
+    )
+    events = written(tmp_path, happened("n1", "n", 0), happened("n2", "n", SECOND, k="other"))
+    alerts = replayed(capsys, "--rules", rules, *window, events)
+    assert [alert["sequence"]["by"]["k"] for alert in alerts] == ["a", "other"]

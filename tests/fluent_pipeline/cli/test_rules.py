@@ -84,8 +84,47 @@ def test_with_json_each_rule_is_a_line(tmp_path: Path, capsys: pytest.CaptureFix
         "stages": 1,
         "maxspan": None,
         "keys": [],
+        "os": [],
         "screened": False,
+        "status": "ok",
+        "reason": None,
     }
     (line,) = printed(capsys, "--json").splitlines()
     assert json.loads(line)["maxspan"] == "5s"
+    assert json.loads(line)["os"] == ["linux"]
     assert json.loads(line)["keys"] == ["host.id", "process.entity_id"]
+
+
+def test_with_json_every_file_is_a_line_whatever_came_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = UNSCREENED.replace('any where not user.id == "0"', "sample by x [a where true]")
+    (tmp_path / "1.toml").write_text(UNSCREENED)
+    (tmp_path / "2.toml").write_text(sample.replace('rule_id = "2"', 'rule_id = "3"'))
+    (tmp_path / "3.toml").write_text(UNSCREENED + 'language = "kuery"\n')
+    (tmp_path / "4.toml").write_text("no toml")
+    lines = printed(capsys, "--json", "--rules", str(tmp_path)).splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [(item["id"], item["name"], item["status"]) for item in found] == [
+        ("2", "Everything", "ok"),
+        ("3", "Everything", "refused"),
+        ("2", "Everything", "skipped"),
+        (None, None, "refused"),
+    ]
+    assert "sample" in found[1]["reason"]
+    assert found[2]["reason"] == "its language is kuery, not eql"
+    assert found[3]["reason"].startswith("not TOML")
+    assert [item["file"] for item in found] == [str(tmp_path / f"{n}.toml") for n in range(1, 5)]
+
+
+def test_a_table_says_how_many_files_gave_no_rule(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "1.toml").write_text(UNSCREENED)
+    (tmp_path / "2.toml").write_text("no toml")
+    (tmp_path / "3.toml").write_text(UNSCREENED + 'language = "kuery"\n')
+    assert main(["rules", "--rules", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 2
+    assert "2.toml:1:" in told.err
+    assert "1 rule, 1 refused, 1 skipped" in told.err

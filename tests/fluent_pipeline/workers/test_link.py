@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import pytest
+
 from fluent_eql.filter import EqlFilter
 from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import make_event
@@ -72,3 +74,25 @@ async def test_a_flush_returns_when_the_hub_has_flushed_or_is_gone() -> None:
             await flushing
     assert hub.lost.is_set()
     await hub.link.close()
+
+
+async def test_a_hub_that_dies_with_something_unheard_is_gone_too() -> None:
+    hub = Hearing()
+    reader, writer = await asyncio.open_connection(sock=hub.socket)
+    await hub.link.open(hub.news.set, hub.lost.set)
+    hub.link.say(wire.encode(wire.READY))
+    writer.transport.abort()
+    async with asyncio.timeout(WAIT):
+        await hub.lost.wait()
+    await hub.link.close()
+
+
+async def test_a_hub_that_says_nonsense_is_gone_too(caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hearing()
+    await hub.open()
+    hub.writer.write(wire.encode(wire.OUTCOME, 7, []))
+    async with asyncio.timeout(WAIT):
+        await hub.lost.wait()
+    assert "cannot be carried out" in caplog.text
+    await hub.link.close()
+    hub.writer.close()
