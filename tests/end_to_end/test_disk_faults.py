@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,16 +18,79 @@ from support.target import WAIT, Target, target
 
 FULL = 3_000_000
 COUNT = 30
+CHUNKS = 160
+"""39 MB of records."""
+NO_SPACE = "cannot be written: [Errno 28]"
 
 
 def relay_to(behind: Target, folder: Path) -> str:
     keys = {"require_ack_response": True, "storage.type": "filesystem", "storage.sync": "normal"}
-    service = {**HTTP, "storage.path": str(folder / "storage")}
+    service = {**HTTP, "mem_buf_limit": "4M", "storage.path": str(folder / "storage")}
     return configuration(target_port=behind.port, service=service, filters=[], forward_output=keys)
 
 
 def numbers(behind: Target) -> list[int]:
     return [event.record["n"] for event in behind.all_events()]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose ``storage`` is a disk of 24 MB: one and a half segments."""
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24M", "tmpfs", str(storage)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a disk of its own cannot be mounted here: {error}")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", storage], check=True)
+
+
+def chunks_in(behind: Target) -> set[bytes]:
+    """The acks of the chunks that arrived."""
+    numbers = {int(event.record["id"].partition("-")[0]) for event in behind.all_events()}
+    return {ack_of(f"c{number:06d}") for number in numbers}
+
+
+async def test_a_full_disk_has_room_again_once_the_target_has_taken_what_is_on_it(
+    small_disk: Path,
+) -> None:
+    chunks = Chunks(CHUNKS)
+    async with target() as behind:
+        await behind.stop()
+        async with observed_relay(small_disk, relay_to(behind, small_disk)) as relay:
+            sending = asyncio.create_task(chunks.send(relay.port))
+            await relay.trouble(NO_SPACE)
+            await relay.trouble("mem_buf_limit")
+            assert not sending.done()
+            assert 0 < len(chunks.acknowledged) < CHUNKS
+            await behind.start(behind.port)
+            async with asyncio.timeout(WAIT):
+                await sending
+                await behind.received(CHUNKS)
+            await relay.trouble("")
+        assert {event.record["id"] for event in behind.all_events()} == chunks.ids
+    assert chunks.acknowledged == chunks.acks
+
+
+async def test_a_relay_killed_on_a_full_disk_starts_there_and_sends_what_it_had_acknowledged(
+    small_disk: Path,
+) -> None:
+    chunks = Chunks(CHUNKS)
+    async with target() as behind:
+        await behind.stop()
+        async with observed_relay(small_disk, relay_to(behind, small_disk)) as relay:
+            sending = asyncio.create_task(chunks.send(relay.port))
+            await relay.trouble(NO_SPACE)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await sending
+        assert chunks.acknowledged
+        await behind.start(behind.port)
+        async with observed_relay(small_disk, relay_to(behind, small_disk)) as relay:
+            await behind.received(len(chunks.acknowledged))
+            await relay.trouble("")
+        assert chunks_in(behind) >= chunks.acknowledged
 
 
 async def test_on_a_full_disk_clients_wait_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -99,3 +165,5 @@ async def test_a_torn_end_costs_the_last_frame_and_that_is_told(torn: int, tmp_p
         found, relay = await sent_again(tmp_path, behind, COUNT - 1)
     assert found == list(range(COUNT - 1))
     assert "its torn end" in relay.log
+    (kept,) = segment.parent.glob("damaged/*")
+    assert content.endswith(kept.read_bytes() + content[-torn:])
