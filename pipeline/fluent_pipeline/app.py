@@ -309,7 +309,7 @@ def spare_what_stays() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(20_000, 10, 20)
 
 
 def log_alert(alert: dict[str, object]) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sys
+from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from fluent_eql.event import encode_value
-from fluent_pipeline.bench.defend import stream
+from fluent_pipeline.bench import defend
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
-from support.events import START
+from support.events import MILLISECOND, OUTSIDE, START, Record
 from support.frames import ack_of
 from support.observed import HTTP, Observed, observed_relay
 from support.programs import killed
@@ -23,13 +26,34 @@ from support.relays import configuration, free_ports
 RECORDS = int(os.environ.get("SOAK_RECORDS", "60000"))
 A_FRAME = 500
 IN_FLIGHT = 8
+CANDIDATES = 0.02
+OPEN_SEQUENCES = 10
+TEXT = "x" * 16_000
+"""In each candidate, so that one that is not forgotten shows."""
 TARGET = Path(__file__).parent.parent / "support" / "target_program.py"
+
+
+def stream() -> Iterator[Record]:
+    """Background, and in it sequences of ever new processes, each of which is completed."""
+    source, hosts = random.Random(7), [defend.host(number) for number in range(20)]
+    begun: deque[tuple[defend.Host, Record]] = deque()
+    time, pid = START, 10_000
+    while True:
+        time += MILLISECOND
+        if source.random() >= CANDIDATES:
+            yield defend.background(source, hosts, time)
+        elif len(begun) < OPEN_SEQUENCES:
+            pid += 1
+            on = source.choice(hosts)
+            begun.append((on, on.process("/tmp/agent", pid)))
+            yield defend.network_event(*begun[-1], time, OUTSIDE) | {"text": TEXT}
+        else:
+            yield defend.file_event(*begun.popleft(), time, "/opt/out.bin") | {"text": TEXT}
 
 
 async def measured(relay: Observed) -> tuple[int, int]:
     """The relay's memory after the first tenth of the records, and after the last."""
-    events = stream(7, candidates=0.02, entities=100_000, start=START)
-    frames, sizes = RECORDS // A_FRAME, []
+    events, frames, sizes = stream(), RECORDS // A_FRAME, []
     reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
     room = asyncio.Semaphore(IN_FLIGHT)
 
@@ -67,4 +91,6 @@ async def test_memory_at_the_end_is_within_a_tenth_of_that_after_the_first_tenth
         async with observed_relay(tmp_path, text) as relay:
             after_a_tenth, at_the_end = await measured(relay)
             assert await relay.troubles() == []
+            alerts = relay.log.count(" alert ")
+    assert alerts > CANDIDATES * RECORDS / 3
     assert at_the_end < 1.1 * after_a_tenth

@@ -16,7 +16,6 @@ from pathlib import Path
 from fluent_pipeline.buffer.records import HEADER, Damage, Record, encode_record, scan, write_all
 
 SEGMENT_SIZE = 16_000_000
-NUMBER_BYTES = 8
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +60,7 @@ class DiskBuffer:
         self._lock: int | None = None
         self.size = 0
         self.damaged = 0
+        self._wants_room = False
 
     @property
     def is_full(self) -> bool:
@@ -84,6 +84,8 @@ class DiskBuffer:
 
         Where it cannot be written, nothing of it stays.
         """
+        if self._output is not None and self._wants_room and not self._segments[-1].waiting:
+            self._let_go_of_open()
         if self._output is None or self._segments[-1].size >= self._segment_size:
             self._begin_segment()
         segment, number = self._segments[-1], self._next_number
@@ -93,6 +95,7 @@ class DiskBuffer:
             write_all(self._output, record)
         except OSError:
             os.ftruncate(self._output, segment.size)
+            self._wants_room = True
             raise
         stored = Stored(number, segment, segment.size + HEADER.size, segment.size + len(record))
         self._next_number += 1
@@ -106,22 +109,31 @@ class DiskBuffer:
         if self._output is not None:
             os.fsync(self._output)
 
-    def read(self, stored: Stored) -> bytes:
-        """A frame's data."""
+    def read(self, stored: Stored) -> bytes | None:
+        """A frame's data; None where it was damaged since, which is dealt with as at a start."""
+        start = stored.start - HEADER.size
         with open(stored.segment.path, "rb") as file:
-            file.seek(stored.start)
-            return file.read(stored.end - stored.start)
+            file.seek(start)
+            content = file.read(stored.end - start)
+        data = content[HEADER.size :]
+        if len(content) == stored.end - start and encode_record(stored.number, data) == content:
+            return data
+        self._set_aside(stored.segment.path, content, Damage(start, stored.end, is_tail=False))
+        return None
 
     def delivered(self, stored: Stored) -> None:
         """A frame is not needed any more."""
         segment = stored.segment
         segment.waiting.discard(stored.number)
         is_open = self._output is not None and segment is self._segments[-1]
+        if not segment.waiting and is_open and (self.is_full or self._wants_room):
+            self._let_go_of_open()
+            return
         if not segment.waiting and not is_open:
             self._remove(segment)
             return
         with open(segment.notes, "ab") as notes:
-            notes.write(stored.number.to_bytes(NUMBER_BYTES, "big"))
+            notes.write(encode_record(stored.number, b""))
 
     def close(self) -> None:
         """Let go of the files; segments without a waiting frame go."""
@@ -141,6 +153,7 @@ class DiskBuffer:
         if self._output is not None:
             os.fsync(self._output)
             os.close(self._output)
+            self._output = None
             last = self._segments[-1]
             if not last.waiting:
                 self._remove(last)
@@ -148,6 +161,14 @@ class DiskBuffer:
         self._output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._segments.append(_Segment(path))
         _sync_folder(self._folder)
+
+    def _let_go_of_open(self) -> None:
+        """Remove the open segment, of which nothing waits, for the room that it takes."""
+        assert self._output is not None
+        os.close(self._output)
+        self._output = None
+        self._wants_room = False
+        self._remove(self._segments[-1])
 
     def _remove(self, segment: _Segment) -> None:
         if segment not in self._segments:
@@ -164,7 +185,7 @@ class DiskBuffer:
         found: list[Record] = []
         for part in scan(content):
             if isinstance(part, Damage):
-                self._set_aside(path, content, part)
+                self._set_aside(path, content[part.start : part.end], part)
             else:
                 found.append(part)
         self._next_number = max([self._next_number, *(part.number + 1 for part in found)])
@@ -177,12 +198,15 @@ class DiskBuffer:
         for part in waiting:
             yield Stored(part.number, segment, part.start, part.end)
 
-    def _set_aside(self, path: Path, content: bytes, damage: Damage) -> None:
+    def _set_aside(self, path: Path, data: bytes, damage: Damage) -> None:
         self.damaged += 1
-        folder = self._folder / "damaged"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        kept = folder / f"{path.stem}-{damage.start}"
-        kept.write_bytes(content[damage.start : damage.end])
+        place = self._folder / "damaged" / f"{path.stem}-{damage.start}"
+        kept = str(place)
+        try:
+            place.parent.mkdir(exist_ok=True, mode=0o700)
+            place.write_bytes(data)
+        except OSError as error:
+            kept = f"nothing, for {error}"
         what = "its torn end" if damage.is_tail else "a damaged record"
         log.error(
             "%s: %s, %d bytes from %d on, is not sent; kept in %s",
@@ -199,11 +223,7 @@ def _numbers(path: Path) -> set[int]:
         content = path.read_bytes()
     except FileNotFoundError:
         return set()
-    whole = len(content) // NUMBER_BYTES * NUMBER_BYTES
-    return {
-        int.from_bytes(content[place : place + NUMBER_BYTES], "big")
-        for place in range(0, whole, NUMBER_BYTES)
-    }
+    return {part.number for part in scan(content) if isinstance(part, Record)}
 
 
 def _sync_folder(folder: Path) -> None:

@@ -25,7 +25,7 @@ class InMemory:
 
     outgoing: Outgoing
 
-    def load(self) -> Frame:
+    def load(self) -> Frame | None:
         return self.outgoing.frame
 
     def done(self) -> None:
@@ -39,9 +39,10 @@ class OnDisk:
     queue: DurableQueue
     stored: Stored
 
-    def load(self) -> Frame:
-        """Raises OSError where the disk does not give it back."""
-        return frame_of(self.queue.buffer.read(self.stored))
+    def load(self) -> Frame | None:
+        """None where it has been damaged. Raises OSError where the disk does not give it back."""
+        data = self.queue.buffer.read(self.stored)
+        return None if data is None else frame_of(data)
 
     def done(self) -> None:
         self.queue.delivered(self.stored)
@@ -107,15 +108,21 @@ class DurableQueue:
             await self._changed.wait()
             self._changed.clear()
             try:
-                self._write()
-                if self._written and self._sync:
-                    await asyncio.to_thread(self.buffer.sync)
-                self._give_on()
+                try:
+                    self._write()
+                finally:
+                    await self._make_durable()
             except OSError as error:
                 self.trouble = f"the disk buffer cannot be written: {error}"
                 log.error("%s", self.trouble)
                 await asyncio.sleep(RETRY_WAIT)
                 self._changed.set()
+
+    async def _make_durable(self) -> None:
+        """Sync what has been written, and give it on, also where not all could be written."""
+        if self._written and self._sync:
+            await asyncio.to_thread(self.buffer.sync)
+        self._give_on()
 
     def _write(self) -> None:
         while self._waiting and not self.buffer.is_full:

@@ -172,7 +172,11 @@ class Target:
             together: list[bytes] = []
             size = 0
             while feed.queue and size < COALESCED and written < enough:
-                frame = self._as_taken(feed.queue[0].load())
+                loaded = feed.queue[0].load()
+                if loaded is None:
+                    feed.queue.popleft().done()
+                    continue
+                frame = self._as_taken(loaded)
                 if len(frame.raw) >= COALESCED:  # not to be copied for the sake of a few before it
                     writer.write(b"".join(together))
                     together.clear()

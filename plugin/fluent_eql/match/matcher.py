@@ -85,4 +85,13 @@ class _Timelines(TTLCache[Hashable, Timeline]):
 
     def popitem(self) -> tuple[Hashable, Timeline]:
         self.evicted += 1
-        return super().popitem()
+        key, timeline = super().popitem()
+        timeline.let_go()
+        return key, timeline
+
+    def expire(self, time: float | None = None) -> list[tuple[Hashable, Timeline]]:
+        """Forget what is too old, and say what that was."""
+        expired = super().expire(time)
+        for _, timeline in expired:
+            timeline.let_go()
+        return expired

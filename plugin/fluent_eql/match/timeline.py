@@ -111,6 +111,16 @@ class Timeline:
         """How many partial sequences wait for their next event."""
         return self._after.pending
 
+    def let_go(self) -> None:
+        """Cut the events of a forgotten key off from what they completed.
+
+        An event that has completed a sequence is in it: such a circle would wait for Python's
+        collector, and the records with it.
+        """
+        for match in self._recent:
+            match.sequence = None
+        self._let_go_of_retired()
+
     def _let_go_of_retired(self) -> None:
         """Cut what was forgotten off from what it completed.
 
