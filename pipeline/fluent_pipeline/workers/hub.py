@@ -46,7 +46,6 @@ class Hub:
     ) -> None:
         self.stages = tuple(stages)
         self.members: list[Member] = []
-        self.alerts = 0
         self._expected = members
         self._on_alert = on_alert
         self._clock = clock
@@ -152,7 +151,6 @@ class Hub:
     def _tell(self, number: int, outcome: Outcome, asking: Member | None = None) -> None:
         """Give each worker its part of an outcome; whoever asked gets what is nobody's."""
         for alert in outcome.alerts:
-            self.alerts += 1
             self._on_alert(alert)
         for warning in outcome.warnings:
             log.warning("%s: %s", self.stages[number].name, warning)
