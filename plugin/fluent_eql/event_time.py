@@ -19,6 +19,8 @@ ISO_8601 = re.compile(
 )
 EPOCH_MILLISECONDS = re.compile(r"-?[0-9]{5,18}")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MILLISECOND = 2**63 - 1
+"""Elasticsearch keeps a date as a long; it refuses a record whose date is larger."""
 
 
 def nanoseconds_of(value: Any) -> int | None:
@@ -50,9 +52,11 @@ def iso_8601(nanoseconds: int) -> str:
 def _from_milliseconds(value: int | float) -> int | None:
     try:
         whole = int(value)
-        return whole * 10**6 + round((value - whole) * 10**6)
     except (OverflowError, ValueError):
         return None
+    if abs(whole) > LATEST_MILLISECOND:
+        return None
+    return whole * 10**6 + round((value - whole) * 10**6)
 
 
 def _from_text(value: str) -> int | None:

@@ -69,6 +69,7 @@ def test_iso_8601_is_read_to_the_nanosecond(text: str, expected: int) -> None:
         (-1_764_000_000_001.5, -1_764_000_000_001_500_000),
         (1_764_000_000_000.25, 1_764_000_000_000_250_000),
         ("12345", 12_345 * 10**6),
+        (2**63 - 1, (2**63 - 1) * 10**6),
     ],
 )
 def test_numbers_are_milliseconds(value: Any, expected: int) -> None:
@@ -107,6 +108,9 @@ def test_numbers_are_milliseconds(value: Any, expected: int) -> None:
         "٢٠٢٦",
         "9" * 19,
         "9" * 5000,
+        2**63,
+        -(2**63),
+        1.8446744073709552e22,
         float("nan"),
         float("inf"),
         float("-inf"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fluent_eql.api import KEEP, Filter, Replace
@@ -207,6 +207,7 @@ JUNK = st.recursive(
         max_size=5,
     )
 )
+@example([{"event.category": ["n", "f"], "k": "a", "@timestamp": 1.8446744073709552e22}])
 def test_whatever_records_hold_the_filter_decides_each_and_never_raises(
     records: list[dict[str, Any]],
 ) -> None:
