@@ -50,7 +50,8 @@ NEVER = 99
 """The rank of what no record has: rarer than any text."""
 
 STRING_HEADER = rb"(?:[\xa0-\xbf]|[\xd9\xc4].|[\xda\xc5]..|[\xdb\xc6]....)"
-ARRAY_HEADER = rb"(?:[\x90-\x9f]|\xdc..|\xdd....)"
+ARRAY_HEADER = rb"[\x90-\x9f\xdc\xdd]"
+"""Its first byte; the number of elements may follow."""
 STRING_HEADERS = ((1, range(0xA0, 0xC0)), (2, (0xD9, 0xC4)), (3, (0xDA, 0xC5)), (5, (0xDB, 0xC6)))
 """The lengths of string headers, and their first bytes."""
 
@@ -58,6 +59,10 @@ MANY = 100
 """The number of needles past which they are looked for without their fields."""
 LEAST_TEXT = 4
 """The length of a text, in bytes, below which it would be found too often."""
+TAIL = 2
+"""The bytes of a field's name that are looked for with a text. All of it would be found in every
+record, and hyperscan would look at each of them closely: the scan would take three times as long.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +291,11 @@ def _rarity(needles: Needles) -> tuple[bool, int, int]:
 
 
 def _escaped(text: str) -> bytes:
-    return b"".join(b"\\x%02x" % byte for byte in _bytes_of(text))
+    return _escaped_bytes(_bytes_of(text))
+
+
+def _escaped_bytes(text: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in text)
 
 
 def _bytes_of(text: str) -> bytes:
@@ -331,9 +340,9 @@ class _Pattern:
 def _patterns_of(needles: Sequence[Needle]) -> list[_Pattern]:
     """The patterns for some needles.
 
-    Few are looked for with the field's name before them, so that each find is a hit. Of many only
-    the texts are looked for, and finds are looked at more closely: names that many patterns begin
-    with would make compiling and scanning slow.
+    Few are looked for with the end of the field's name before them, of many only the texts:
+    names that many patterns begin with would make compiling and scanning slow. What is found is
+    looked at more closely.
     """
     are_many = len(needles) > MANY
     patterns = [_pattern_for(needle, are_many) for needle in needles]
@@ -352,12 +361,13 @@ def _pattern_for(needle: Needle, is_one_of_many: bool) -> _Pattern:
     text = _escaped(needle.text)
     if needle.field is None:
         return _Pattern(text, needle.caseless, (needle,))
-    size = len(_bytes_of(needle.text))
+    field, size = _bytes_of(needle.field), len(_bytes_of(needle.text))
     if is_one_of_many and size >= LEAST_TEXT and not needle.is_common:
-        return _Pattern(text, needle.caseless, (needle,), _bytes_of(needle.field), size)
+        return _Pattern(text, needle.caseless, (needle,), field, size)
     if needle.caseless:
         text = b"(?i:" + text + b")"
-    return _Pattern(_escaped(needle.field) + STRING_HEADER + text, False, (needle,))
+    name = field if is_one_of_many else field[-TAIL:]
+    return _Pattern(_escaped_bytes(name) + STRING_HEADER + text, False, (needle,), field, size)
 
 
 def _database(patterns: Sequence[_Pattern]) -> Any:
