@@ -10,7 +10,7 @@ from fluent_eql.alert import Alert, summary
 from fluent_eql.api import Metric
 from fluent_eql.event import Event
 from fluent_eql.event_time import iso_8601, nanoseconds_of
-from fluent_eql.fields import Fields, Projection
+from fluent_eql.fields import FieldValues, Projection
 from fluent_eql.lang import Condition, EventQuery, JoinKey, SequenceQuery
 from fluent_eql.lang.predicates import Predicate
 from fluent_eql.match.guarded import Pattern
@@ -66,7 +66,7 @@ class Observer:
             fields, time, given, tiebreaker[0] if tiebreaker else None, fields[EVENT_ID]
         )
 
-    def _when(self, event: Event, fields: Fields) -> tuple[int, Any]:
+    def _when(self, event: Event, fields: FieldValues) -> tuple[int, Any]:
         for name in self._timestamp_fields:
             for value in fields[name]:
                 time = nanoseconds_of(value)
@@ -82,7 +82,7 @@ class Observation(NamedTuple):
     is the entry; ``tiebreaker`` and ``event_id`` are values of the record.
     """
 
-    fields: Fields
+    fields: FieldValues
     time: int
     given: Any
     tiebreaker: Any
@@ -131,6 +131,7 @@ class SequenceRule:
         pattern = Pattern(missing, query.maxspan, query.until is not None)
         self._happening = [(number, query.stages[number]) for number in pattern.positive]
         self._numbers = frozenset(pattern.positive)
+        self._all_happen = not any(missing) and query.until is None
         self.last_stage = pattern.positive[-1]
         self.ends_missing = pattern.ends_missing
         self._window = settings.reorder_window
@@ -155,9 +156,11 @@ class SequenceRule:
                         found[key] = StagesOfKey(key, values, known.stages + numbers)
         return list(found.values())
 
-    def stands_in_alerts(self, stages: tuple[int, ...]) -> bool:
-        """Whether an event of these stages may be one of an alert's."""
-        return not self._numbers.isdisjoint(stages)
+    def kept(self, event: Event, found: StagesOfKey) -> Event:
+        """What is kept of an event; one that can stand in no alert is kept without its record."""
+        if self._all_happen or not self._numbers.isdisjoint(found.stages):
+            return event
+        return Event(event.tag, event.time, b"")
 
     @property
     def waits_in_place(self) -> bool:
@@ -267,7 +270,7 @@ def _ttl(query: SequenceQuery, settings: EqlOptions) -> int:
     return ttl
 
 
-def _join_values(fields: Fields, keys: Sequence[JoinKey]) -> Iterable[JoinValues]:
+def _join_values(fields: FieldValues, keys: Sequence[JoinKey]) -> Iterable[JoinValues]:
     """The combinations of the keys' values; mostly there is one."""
     columns = [fields[key.name] or ((None,) if key.optional else ()) for key in keys]
     for column in columns:

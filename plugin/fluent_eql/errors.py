@@ -5,7 +5,8 @@ FluentEqlError
 │   ├── EqlSyntaxError   the query is not EQL
 │   ├── EqlSemanticError the query is EQL but cannot mean anything
 │   ├── UnsupportedError the query is EQL that this version refuses, by name
-│   └── RuleFileError    the rule file around the query is wrong
+│   ├── RuleFileError    the rule file around the query is wrong
+│   └── TuningError      the configuration tunes what the rules do not have
 ├── RuleErrors           several SourceErrors of one load, all of them printed
 └── FilterError          a filter does not honour the contract; names the culprit
 """
@@ -58,6 +59,10 @@ class UnsupportedError(SourceError):
 
 class RuleFileError(SourceError):
     """The rule file is not TOML, or lacks or misuses a key."""
+
+
+class TuningError(SourceError):
+    """The configuration tunes a rule or a stage that there is not, or leaves no rule to run."""
 
 
 class RuleErrors(FluentEqlError):

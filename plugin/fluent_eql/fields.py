@@ -14,13 +14,16 @@ from fluent_eql.event import decode_record, text_of
 PLAIN = frozenset([str, int, float, bool])
 VALUES = (*PLAIN, bytes)
 NOTHING = "nothing"
-"""An attribute that is None: with it, attrgetter always gives a tuple."""
+"""An attribute that is None: with two of it, attrgetter always gives a tuple."""
 MOST_FORMS = 16
 """Of a name's spellings: one of five parts has so many."""
 MOST_AT_ONCE = 40
 """Fields that are read together; of more, few are asked for in each record."""
 
 Values = tuple[Any, ...]
+
+FieldValues = Mapping[str, Values]
+"""Fields by their dotted names: all that are asked for are there."""
 
 
 class Fields(dict[str, Values]):
@@ -61,12 +64,13 @@ class Projection:
             return
         self._decode = msgspec.msgpack.Decoder(shape.struct).decode
         paths = [shape.paths[name] for name in self._names]
-        self._usual = attrgetter(*(ways[0] for ways in paths), NOTHING)
+        self._usual = attrgetter(*(ways[0] for ways in paths), NOTHING, NOTHING)
         unusual = [way for ways in paths for way in ways[1:]]
         self._unusual = attrgetter(*unusual, NOTHING, NOTHING)
         self._no_unusual = (None,) * (len(unusual) + 2)
+        self._are_few = len(self._names) <= MOST_AT_ONCE
 
-    def fields(self, raw: bytes) -> Fields:
+    def fields(self, raw: bytes) -> FieldValues:
         """The fields of a record. Raises ValueError where ``raw`` is not one msgpack map."""
         if self._shape is None:
             return Fields(decode_record(raw))
@@ -74,22 +78,17 @@ class Projection:
             root = self._decode(raw)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return Fields(decode_record(raw))
-        fields = _ProjectedFields(root, self._shape.paths)
-        if len(self._names) <= MOST_AT_ONCE:
-            self._read_all(root, fields)
-        return fields
-
-    def _read_all(self, root: Any, fields: Fields) -> None:
-        """Read every field at once, where all are spelled in the usual way, nested."""
-        try:
-            if self._unusual(root) == self._no_unusual:
-                values = [
-                    (leaf,) if leaf.__class__ in PLAIN else () if leaf is None else _values_of(leaf)
-                    for leaf in self._usual(root)
-                ]
-                fields.update(zip(self._names, values, strict=False))
-        except AttributeError:  # an object on the way is null
-            pass
+        if self._are_few:
+            try:
+                if self._unusual(root) == self._no_unusual:
+                    values = [
+                        (leaf,) if leaf.__class__ is str else _values_of(leaf)
+                        for leaf in self._usual(root)
+                    ]
+                    return dict(zip(self._names, values, strict=False))
+            except AttributeError:  # an object on the way is null
+                pass
+        return _ProjectedFields(root, self._shape.paths)
 
 
 class _ProjectedFields(Fields):
@@ -191,6 +190,8 @@ def _values_of(leaf: Any) -> Values:
     if leaf is None:
         return ()
     if isinstance(leaf, list):
+        if len(leaf) == 1 and leaf[0].__class__ in PLAIN:
+            return (leaf[0],)
         if set(map(type, leaf)) <= PLAIN:
             return tuple(leaf)
         leaf = _items(leaf)

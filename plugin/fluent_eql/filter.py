@@ -25,27 +25,28 @@ from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
 from fluent_eql.held import Held, Subject, match_of, note_of
 from fluent_eql.lang import SequenceQuery
+from fluent_eql.loading import load_for
 from fluent_eql.match.agenda import Agenda
+from fluent_eql.match.entity import Entity
 from fluent_eql.match.machine import StageMatch, order_of
 from fluent_eql.match.window import ReorderWindow
 from fluent_eql.notes import decode_note, digest_of
-from fluent_eql.rules import Rule, load_rules
+from fluent_eql.rules import Rule
 from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
-from fluent_eql.shipped import shipped_rules
 
 WORTH_A_SCAN = 4
 """The number of rules from which on a scan costs less than to test them all."""
 
 
-class _Waiting(NamedTuple):
+class _Undecided(NamedTuple):
     """A sequence of the rule ``number`` that is decided when the event time ``deadline`` is over.
 
     ``held`` is the event that waits for it, None where it has left.
     """
 
     number: int
-    key: Hashable
+    entity: Entity
     match: StageMatch
     deadline: int
     held: Held | None
@@ -62,8 +63,8 @@ class EqlFilter:
         self.rules = tuple(rules)
         self.refused: tuple[SourceError, ...] = ()
         self._event_rules, self._sequences = _by_kind(rules, settings)
-        self._window: ReorderWindow[tuple[int, Hashable]] = ReorderWindow(settings.reorder_window)
-        self._agenda: Agenda[_Waiting] = Agenda()
+        self._window = ReorderWindow(settings.reorder_window)
+        self._agenda: Agenda[_Undecided] = Agenda()
         self._observer = Observer([rule.query for rule in rules], settings)
         self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
         self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
@@ -76,12 +77,13 @@ class EqlFilter:
 
     @classmethod
     def create(cls, options: EqlOptions) -> EqlFilter:
-        """Load the rules that the options name. Raises RuleErrors where there is none to run.
+        """Load the rules that the options name, tuned and filtered as they say.
+
+        Raises RuleErrors where there is none to run, and where what is tuned is not there.
 
         ``refused`` are the errors of those that do not run.
         """
-        paths = options.rules or (shipped_rules(),)
-        found = load_rules(paths, event_category_field=options.event_category_field)
+        found = load_for(options)
         made = cls(found.rules, options)
         made.refused = tuple(found.errors)
         return made
@@ -121,9 +123,10 @@ class EqlFilter:
         with one, a sequence whose time has not passed is left undecided.
         """
         outcome = Outcome()
-        self._decide(self._window.release_all(), now, outcome)
-        for waiting in self._agenda.take(None):
-            self._end_of(waiting, outcome, is_over=not self._is_timed)
+        for waiting in self._window.all():
+            self._decide(waiting.number, waiting.entity, waiting.entity.take_all(), outcome)
+        for undecided in self._agenda.take(None):
+            self._end_of(undecided, outcome, is_over=not self._is_timed)
         return outcome
 
     @property
@@ -150,7 +153,7 @@ class EqlFilter:
                 match = match_of(noted, now - age)
                 found[number, typed_key(noted.by), noted.order] = number, match
         for number, match in sorted(found.values(), key=lambda item: item[1].arrived):
-            self._window.add((number, typed_key(match.subject.by)), match)
+            self._remember(number, typed_key(match.subject.by), match)
         numbered = [match.order[2] + 1 for _, match in found.values()]
         self._arrivals = count(max(next(self._arrivals), *numbered, 0))
         told = [f"{rule_id}: what the rule remembered is forgotten" for rule_id in forgotten]
@@ -183,29 +186,46 @@ class EqlFilter:
         return self._observer.observe(event).time
 
     def _take(self, event: Event, now: int, outcome: Outcome) -> Held | None:
-        """Look at one event: its single-event alerts, and its stage matches into the window."""
+        """Look at one event: its single-event alerts, and its stage matches into the window.
+
+        What holds the event, if something does.
+        """
         self._decoded += 1
         try:
             seen = self._observer.observe(event)
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
             return None
-        held = Held(event)
+        held: Held | None = None
+        matches: list[tuple[int, StageMatch]] = []
         for number in self._suspects(event.raw):
             sequence = self._sequences.get(number)
             if sequence is None:
                 event_rule = self._event_rules[number]
                 if event_rule.matches(seen):
+                    held = held or Held(event)
                     held.alerts.append((number, event_rule.alert(seen), True))
-            else:
-                for found in sequence.stages_of(seen):
-                    self._wait(number, sequence, seen, found, held, now)
+                continue
+            for found in sequence.stages_of(seen):
+                completes = sequence.last_stage in found.stages
+                if completes:
+                    held = held or Held(event)
+                    held.waiting += 1
+                subject = Subject(
+                    sequence.kept(event, found), found.by, held if completes else None
+                )
+                match = self._match(seen, found, now, subject)
+                self._remember(number, found.key, match)
+                sequence.matched += 1
+                if self._is_noting:
+                    matches.append((number, match))
+        if held is None:
+            self._note(event, matches, outcome)
+            return None
+        held.matches = matches
         if held.waiting:
             return held
-        if held.alerts:
-            self._settle(held, outcome)
-        elif held.matches:
-            self._note(held, outcome)
+        self._settle(held, outcome)
         return None
 
     def _suspects(self, raw: bytes) -> Iterable[int]:
@@ -214,61 +234,56 @@ class EqlFilter:
             return self._everyone
         return sorted({self._rule_of[number] for number in self._screen.suspects(raw)})
 
-    def _wait(
-        self,
-        number: int,
-        sequence: SequenceRule,
-        seen: Observation,
-        found: StagesOfKey,
-        held: Held,
-        now: int,
-    ) -> None:
-        completes = sequence.last_stage in found.stages
-        held.waiting += completes
-        event = held.event
-        if not sequence.stands_in_alerts(found.stages):
-            event = Event(event.tag, event.time, b"")
-        match = StageMatch(
-            order=order_of(seen.time, seen.tiebreaker, next(self._arrivals)),
-            stages=found.stages,
-            identity=seen.identity,
-            arrived=now,
-            subject=Subject(event, found.by, held if completes else None),
-        )
-        if self._is_noting:
-            held.matches.append((number, match))
-        self._window.add((number, found.key), match)
-        sequence.matched += 1
+    def _match(
+        self, seen: Observation, found: StagesOfKey, now: int, subject: Subject
+    ) -> StageMatch:
+        order = order_of(seen.time, seen.tiebreaker, next(self._arrivals))
+        return StageMatch(order, found.stages, seen.identity, now, subject)
+
+    def _remember(self, number: int, key: Hashable, match: StageMatch) -> None:
+        """Let a stage match wait among those of its key.
+
+        It is run with the next one of the key that is due: that is one that could complete a
+        sequence, comes late, or is one of many.
+        """
+        matcher = self._sequences[number].matcher
+        entity = matcher.add(key, match)
+        if (
+            match.subject.held is not None
+            or entity.is_late(match)
+            or not len(entity.waiting) % matcher.max_pending
+        ):
+            self._window.add(number, entity, match)
 
     def _decide_due(self, now: int, outcome: Outcome) -> None:
-        self._decide(self._window.release(now), now, outcome)
+        for number, entity, match in self._window.due(now):
+            self._decide(number, entity, entity.take(match.order), outcome)
         if len(self._agenda) and self._is_timed:
-            for waiting in self._agenda.take(now):
-                key = waiting.number, waiting.key
-                if batch := self._window.release_until(key, waiting.deadline):
-                    self._decide([(key, batch)], now, outcome)
-                self._end_of(waiting, outcome, is_over=True)
+            for undecided in self._agenda.take(now):
+                entity = undecided.entity
+                batch = entity.take_until(undecided.deadline)
+                self._decide(undecided.number, entity, batch, outcome)
+                self._end_of(undecided, outcome, is_over=True)
 
     def _decide(
-        self,
-        batches: Iterable[tuple[tuple[int, Hashable], list[StageMatch]]],
-        now: int,
-        outcome: Outcome,
+        self, number: int, entity: Entity, batch: list[StageMatch], outcome: Outcome
     ) -> None:
-        for (number, key), batch in batches:
-            sequence = self._sequences[number]
-            for match in sequence.matcher.run(key, batch, now):
-                self._complete(number, sequence, match, outcome)
-            if sequence.ends_missing:
-                self._await_time(number, sequence, key)
-            for match in batch:
-                held = match.subject.held
-                if held is not None and held.open:
-                    self._let_go(held, outcome)
+        """Run a key's next events."""
+        if not batch:
+            return
+        sequence = self._sequences[number]
+        for match in sequence.matcher.run(entity, batch):
+            self._complete(number, sequence, match, outcome)
+        if sequence.ends_missing:
+            self._await_time(number, sequence, entity)
+        for match in batch:
+            held = match.subject.held
+            if held is not None and held.open:
+                self._let_go(held, outcome)
 
-    def _await_time(self, number: int, sequence: SequenceRule, key: Hashable) -> None:
+    def _await_time(self, number: int, sequence: SequenceRule, entity: Entity) -> None:
         """Have the sequences that time has to decide decided then."""
-        for undecided in sequence.matcher.undecided(key):
+        for undecided in sequence.matcher.undecided(entity):
             match, deadline = undecided.sequence[-1], undecided.deadline
             if match.deadline == deadline:
                 continue
@@ -278,13 +293,14 @@ class EqlFilter:
                 held = None
             else:
                 held.waiting += 1
-            self._agenda.add(sequence.due(undecided), _Waiting(number, key, match, deadline, held))
+            waiting = _Undecided(number, entity, match, deadline, held)
+            self._agenda.add(sequence.due(undecided), waiting)
 
-    def _end_of(self, waiting: _Waiting, outcome: Outcome, *, is_over: bool) -> None:
+    def _end_of(self, undecided: _Undecided, outcome: Outcome, *, is_over: bool) -> None:
         """Time has passed, or with it ``is_over`` no more is to be waited for."""
-        number, key, match, deadline, held = waiting
+        number, entity, match, deadline, held = undecided
         sequence = self._sequences[number]
-        if is_over and sequence.matcher.decide(key, match, deadline):
+        if is_over and sequence.matcher.decide(entity, match, deadline):
             self._complete(number, sequence, match, outcome)
         if held is not None and held.open:
             self._let_go(held, outcome)
@@ -328,8 +344,7 @@ class EqlFilter:
             if self._settings.alert_copies:
                 tags = dict.fromkeys(self._alert_tag(a.rule, held.event.tag) for a in fresh)
                 outcome.emitted += [Emission(tag, held.event.time, raw, held.event) for tag in tags]
-        if held.matches:
-            self._note(held, outcome)
+        self._note(held.event, held.matches, outcome)
 
     def _enriched(self, event: Event, alerts: Sequence[Alert], outcome: Outcome) -> bytes:
         """The record with its alerts; as it came where it can be read only in part."""
@@ -341,12 +356,11 @@ class EqlFilter:
         finally:
             event.forget_record()
 
-    def _note(self, held: Held, outcome: Outcome) -> None:
+    def _note(self, event: Event, matches: list[tuple[int, StageMatch]], outcome: Outcome) -> None:
         outcome.notes += [
-            Note(held.event, partial(note_of, self.rules[number], match))
-            for number, match in held.matches
+            Note(event, partial(note_of, self.rules[number], match)) for number, match in matches
         ]
-        held.matches.clear()
+        matches.clear()
 
     def _announce(self, alert: Alert, outcome: Outcome) -> None:
         outcome.alerts.append(alert.to_dict())

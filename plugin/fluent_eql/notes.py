@@ -43,8 +43,10 @@ class NotedMatch:
 
 
 def digest_of(rule: Rule) -> bytes:
-    """The same for the same query."""
-    return hashlib.sha256(rule.query_text.encode()).digest()[:8]
+    """The same for the same query with the same exceptions."""
+    exceptions = [f"{stage}:{condition}" for stage, condition in rule.exceptions]
+    text = "\0".join([rule.query_text, *exceptions])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8]
 
 
 def encode_note(noted: NotedMatch) -> bytes:

@@ -2,7 +2,7 @@
 
 The vocabulary is Fluent Bit's: ``on``/``off`` switches, ``2s`` durations, ``64M`` sizes. A parser
 takes the scalar's text (a list option calls it once an item) and raises ValueError whose message
-says what was expected.
+says what was expected. An option may take maps, too: with keys of their own, or with free names.
 """
 
 from __future__ import annotations
@@ -26,14 +26,37 @@ Parser = Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in the configuration ``source``; line and column count from 1."""
+
+    source: str
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What stands under a free name: a text, or an instance of the option's ``schema``."""
+
+    name: str
+    value: Any
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
-    """One key: its name in the file, its parser, what it means, and whether it takes a list."""
+    """One key: its name in the file, its parser, what it means, and whether it takes a list.
+
+    For ``schema`` and ``named`` see :func:`option`.
+    """
 
     key: str
     parse: Parser
     help: str
     many: bool
     required: bool
+    schema: type[Any] | None = None
+    named: Callable[[Named], Any] | None = None
 
 
 def option(
@@ -44,13 +67,22 @@ def option(
     default: Any = dataclasses.MISSING,
     many: bool = False,
     secret: bool = False,
+    schema: type[Any] | None = None,
+    named: Callable[[Named], Any] | None = None,
 ) -> Any:
     """A dataclass field that is read from the key ``key``; without ``default`` it is required.
 
-    With ``many`` the value is a tuple, from a list or from one scalar. A ``secret`` one is left
+    With ``many`` the value is a tuple, from a list or from one item. A ``secret`` one is left
     out of the dataclass's ``repr``.
+
+    An item may be a map in the place of a scalar with ``schema``, another dataclass of options
+    whose keys the map has; or with ``named``, which makes an item from each name in the map and
+    what stands there: a text, or with ``schema``, too, a map of its keys. ``named`` raises
+    ValueError as a parser does. An option that takes maps only has a parser that always raises.
     """
-    spec = Option(key, parse, help, many, default is dataclasses.MISSING)
+    if named is not None and not many:
+        raise ValueError(f"{key}: a map of free names is for an option with many values")
+    spec = Option(key, parse, help, many, default is dataclasses.MISSING, schema, named)
     return dataclasses.field(
         default=default, metadata={"option": spec}, kw_only=True, repr=not secret
     )

@@ -101,13 +101,7 @@ def installed() -> FilterRegistry:
 
 def check_plugin(plugin: object, *, culprit: str) -> None:
     """Check ``Options`` and ``create``. Raises FilterError that names ``culprit``."""
-    schema = getattr(plugin, "Options", None)
-    if not isinstance(schema, type) or not dataclasses.is_dataclass(schema):
-        raise FilterError(f"{culprit}: expected a dataclass under the name Options")
-    parameters: Any = getattr(schema, "__dataclass_params__", None)
-    if not parameters.frozen:
-        raise FilterError(f"{culprit}: its Options dataclass is not frozen")
-    _check_options(schema, culprit)
+    _check_schema(getattr(plugin, "Options", None), culprit, "Options", RESERVED_KEYS)
     _check_create(getattr(plugin, "create", None), culprit)
 
 
@@ -127,19 +121,27 @@ def make_filter(plugin: FilterPlugin, options: Any, *, culprit: str) -> Filter:
     return made
 
 
-def _check_options(schema: type[Any], culprit: str) -> None:
+def _check_schema(schema: object, culprit: str, name: str, reserved: frozenset[str]) -> None:
+    """Check the dataclass ``name`` of options, and those of the maps that they take."""
+    if not isinstance(schema, type) or not dataclasses.is_dataclass(schema):
+        raise FilterError(f"{culprit}: expected a dataclass under the name {name}")
+    parameters: Any = getattr(schema, "__dataclass_params__", None)
+    if not parameters.frozen:
+        raise FilterError(f"{culprit}: its {name} dataclass is not frozen")
     seen: set[str] = set()
     for field in dataclasses.fields(schema):
         spec = field.metadata.get("option")
         if spec is None:
-            raise FilterError(f"{culprit}: Options.{field.name} is not made with option()")
+            raise FilterError(f"{culprit}: {name}.{field.name} is not made with option()")
         if spec.key != spec.key.lower():
             raise FilterError(f"{culprit}: the option key {spec.key!r} is not in lower case")
-        if spec.key in RESERVED_KEYS:
+        if spec.key in reserved:
             raise FilterError(f"{culprit}: the option key {spec.key!r} belongs to the pipeline")
         if spec.key in seen:
             raise FilterError(f"{culprit}: the option key {spec.key!r} is used twice")
         seen.add(spec.key)
+        if spec.schema is not None:
+            _check_schema(spec.schema, f"{culprit}, option {spec.key}", "schema", frozenset())
 
 
 def _check_create(create: Any, culprit: str) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ class Rule:
     """A rule, ready to run. Rules compare by identity.
 
     ``slug`` is its name in lower case with underscores, or its id where that leaves nothing.
+    ``exceptions``, each the number of a stage (None for all) and a condition, are what ``query``
+    has been kept from beyond ``query_text``.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Rule:
     tags: tuple[str, ...] = ()
     note: str = ""
     threats: tuple[Threat, ...] = ()
+    exceptions: tuple[tuple[int | None, str], ...] = ()
 
     @property
     def slug(self) -> str:
@@ -111,15 +115,21 @@ class RuleSet:
         return [(str(file.path), file.skipped.reason) for file in self.files if file.skipped]
 
 
-def load_rules(paths: Iterable[Path], *, event_category_field: str = "event.category") -> RuleSet:
+def load_rules(paths: Sequence[Path], *, event_category_field: str = "event.category") -> RuleSet:
     """Read every rule file named, and every ``*.toml`` below every folder named.
 
     A wrong file does not keep the others from being loaded; two files with one rule id make the
     second wrong. Raises RuleErrors with all that is wrong where no rule is found at all.
     """
     found = read_rules(paths, event_category_field=event_category_field)
-    if found.rules:
-        return found
+    require_rules(found, paths)
+    return found
+
+
+def require_rules(found: RuleSet, paths: Sequence[Path]) -> None:
+    """Raise RuleErrors with all that is wrong where the files of ``paths`` hold no rule at all."""
+    if any(file.rule or (file.skipped and file.skipped.rule) for file in found.files):
+        return
     errors = found.errors
     if not errors:
         where = ", ".join(str(path) for path in paths) or "no path"
@@ -127,13 +137,22 @@ def load_rules(paths: Iterable[Path], *, event_category_field: str = "event.cate
     raise RuleErrors(errors)
 
 
-def read_rules(paths: Iterable[Path], *, event_category_field: str = "event.category") -> RuleSet:
-    """What :func:`load_rules` reads, be there a rule or none."""
+def read_rules(
+    paths: Iterable[Path],
+    *,
+    event_category_field: str = "event.category",
+    enabled: Sequence[str] = (),
+) -> RuleSet:
+    """What :func:`load_rules` reads, be there a rule or none.
+
+    Rules whose id is among ``enabled`` run also if their files say that they are deprecated or not
+    enabled.
+    """
     used: dict[str, Path] = {}
     files = []
     for path in rule_files(paths):
         try:
-            rule = read_rule(path, event_category_field=event_category_field)
+            rule = read_rule(path, event_category_field=event_category_field, enabled=enabled)
             if isinstance(rule, Skipped):
                 files.append(RuleFile(path=path, skipped=rule))
                 continue
@@ -159,33 +178,35 @@ def names_in(path: Path) -> tuple[str | None, str | None]:
 
 
 def os_types_of(rule: Rule) -> tuple[str, ...]:
-    """The values of ``host.os.type`` that the rule asks for; none where it asks for none.
+    """The values of ``host.os.type`` of which the rule asks for one; none where any will do.
 
-    Those of its tests for equality and membership that are not negated.
+    A condition asks for what its tests for equality, membership and patterns say; alternatives ask
+    for something only where each of them does. Stages may differ.
     """
-    found: dict[str, None] = {}
-    for condition in rule.query.conditions:
-        for name, value in _wanted_values(condition.expression):
-            if name == "host.os.type" and isinstance(value, str):
-                found[value] = None
-    return tuple(found)
+    asked = [_asked_os(condition.expression) for condition in rule.query.conditions]
+    return tuple(dict.fromkeys(chain.from_iterable(asked)))
 
 
-def _wanted_values(expression: nodes.Expression) -> Iterator[tuple[str, nodes.Value]]:
-    """The fields and values of tests that are not negated."""
+def _asked_os(expression: nodes.Expression) -> tuple[str, ...]:
     match expression:
-        case nodes.And(operands=parts) | nodes.Or(operands=parts):
-            for part in parts:
-                yield from _wanted_values(part)
-        case nodes.Comparison("==", nodes.Field(name=name), nodes.Literal(value=value)):
-            yield name, value
-        case nodes.Membership(operand=nodes.Field(name=name), values=values):
-            for item in values:
-                if isinstance(item, nodes.Literal):
-                    yield name, item.value
-        case nodes.PatternMatch(operand=nodes.Field(name=name), patterns=patterns):
-            for pattern in patterns:
-                yield name, pattern.value
+        case nodes.And(operands=parts):
+            asked = [values for part in parts if (values := _asked_os(part))]
+            return min(asked, key=len, default=())
+        case nodes.Or(operands=parts):
+            asked = [_asked_os(part) for part in parts]
+            return tuple(chain.from_iterable(asked)) if all(asked) else ()
+        case nodes.Comparison("==", nodes.Field("host.os.type"), nodes.Literal() as literal):
+            return _texts_of([literal])
+        case nodes.Membership(operand=nodes.Field("host.os.type"), values=values):
+            return _texts_of(values)
+        case nodes.PatternMatch(operand=nodes.Field("host.os.type"), patterns=patterns):
+            return () if expression.operator.startswith("regex") else _texts_of(patterns)
+    return ()
+
+
+def _texts_of(values: Iterable[nodes.Expression]) -> tuple[str, ...]:
+    literals = [value.value for value in values if isinstance(value, nodes.Literal)]
+    return tuple(value for value in literals if isinstance(value, str))
 
 
 def rule_files(paths: Iterable[Path]) -> list[Path]:
@@ -198,29 +219,41 @@ def rule_files(paths: Iterable[Path]) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that holds no EQL rule, or one that is not to run, and why."""
+    """A file that holds no EQL rule, or one that is not to run, and why.
+
+    ``rule`` is the rule where only the configuration leaves it out.
+    """
 
     reason: str
+    rule: Rule | None = None
 
 
-def read_rule(path: Path, *, event_category_field: str = "event.category") -> Rule | Skipped:
+def read_rule(
+    path: Path, *, event_category_field: str = "event.category", enabled: Sequence[str] = ()
+) -> Rule | Skipped:
     """Read one rule file. Raises SourceError with file, line and column."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RuleFileError(f"cannot be read: {error}", source=str(path)) from error
-    return parse_rule(text, source=str(path), event_category_field=event_category_field)
+    return parse_rule(
+        text, source=str(path), event_category_field=event_category_field, enabled=enabled
+    )
 
 
 def parse_rule(
-    text: str, *, source: str, event_category_field: str = "event.category"
+    text: str,
+    *,
+    source: str,
+    event_category_field: str = "event.category",
+    enabled: Sequence[str] = (),
 ) -> Rule | Skipped:
     """Read one rule from the text of its file. Raises SourceError with line and column."""
     file = _Text(source, text)
     document = file.parse()
     body = file.table(document, "rule")
     metadata = file.table(document, "metadata") if "metadata" in document else {}
-    if reason := _reason_to_skip(body, metadata):
+    if reason := _reason_to_skip(body, metadata, enabled):
         return Skipped(reason)
     return Rule(
         id=file.text_value(body, "rule_id"),
@@ -245,10 +278,14 @@ def parse_rule(
     )
 
 
-def _reason_to_skip(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> str | None:
+def _reason_to_skip(
+    body: Mapping[str, Any], metadata: Mapping[str, Any], enabled: Sequence[str]
+) -> str | None:
     for key in ("language", "type"):
         if (value := body.get(key, "eql")) != "eql":
             return f"its {key} is {value}, not eql"
+    if body.get("rule_id") in enabled:
+        return None
     if metadata.get("maturity") == "deprecated":
         return "its maturity is deprecated"
     return "it is not enabled" if body.get("enabled") is False else None

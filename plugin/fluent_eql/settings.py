@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fluent_eql import options
 from fluent_eql.options import option
+from fluent_eql.rules import SEVERITIES
+from fluent_eql.tuning import RuleFilter, RuleTuning, TunedRule, rule_tuning, tuned_rule
 
 PLACEHOLDERS = ("${rule.slug}", "${rule.id}", "${tag}")
 """What an alert tag may hold: the rule's slug and id, and the tag of the completing record."""
@@ -87,3 +89,55 @@ class EqlOptions:
         "send a copy of every tagged record under the alert tag",
         default=False,
     )
+    rule_filter_os: tuple[str, ...] = option(
+        "rule_filter.os",
+        options.text,
+        "operating systems whose rules run; a rule that names none always does",
+        default=(),
+        many=True,
+    )
+    rule_filter_tags: tuple[str, ...] = option(
+        "rule_filter.tag",
+        options.text,
+        "tags of which a rule has one to run",
+        default=(),
+        many=True,
+    )
+    rule_filter_tactics: tuple[str, ...] = option(
+        "rule_filter.tactic",
+        options.text,
+        "ids or names of tactics of which a rule has one to run",
+        default=(),
+        many=True,
+    )
+    rule_filter_severities: tuple[str, ...] = option(
+        "rule_filter.severity",
+        options.choice(*SEVERITIES),
+        "severities of which a rule has one to run",
+        default=(),
+        many=True,
+    )
+    tuning: tuple[TunedRule, ...] = option(
+        "tuning",
+        rule_tuning,
+        "what is changed of rules, by their ids",
+        default=(),
+        many=True,
+        schema=RuleTuning,
+        named=tuned_rule,
+    )
+
+    def __post_init__(self) -> None:
+        ids = [item.id for item in self.tuning]
+        if len(set(ids)) < len(ids):
+            raise ValueError("tuning: the id of a rule is given twice")
+
+    @property
+    def rule_filter(self) -> RuleFilter:
+        """Which of the loaded rules run."""
+        return RuleFilter(
+            os_types=self.rule_filter_os,
+            tags=self.rule_filter_tags,
+            tactics=self.rule_filter_tactics,
+            severities=self.rule_filter_severities,
+        )

@@ -11,6 +11,7 @@ from fluent_eql.options import Option, options_of
 from fluent_eql.registry import installed
 from fluent_eql.settings import EqlOptions
 from fluent_eql.shim import PythonOptions
+from fluent_eql.tuning import RuleException, RuleTuning
 from fluent_pipeline.config import ServiceConfig, parse_config
 from fluent_pipeline.config.loader import SECTIONS, STAGES
 from fluent_pipeline.config.schema import INPUTS, OUTPUTS, FilterKeys, InputKeys, OutputKeys
@@ -27,13 +28,17 @@ SCHEMAS: dict[str, type[Any]] = {
     "pipeline.filters": FilterKeys,
     "pipeline.outputs": OutputKeys,
     "Filter eql": EqlOptions,
+    "Tuning of a rule": RuleTuning,
+    "Exceptions of a rule": RuleException,
     "Filter python": PythonOptions,
     **{f"Input {name}": schema for name, schema in INPUTS.items()},
     **{f"Output {name}": schema for name, schema in OUTPUTS.items()},
 }
 TYPES = {
     "choice": "one of",
+    "condition": "condition",
     "duration": "duration",
+    "exception": "exception",
     "glob": "pattern",
     "integer": "whole number",
     "network": "network",
@@ -41,6 +46,7 @@ TYPES = {
     "path": "path",
     "permissions": "octal",
     "regex": "regular expression",
+    "rule_tuning": "map",
     "size": "size",
     "switch": "switch",
     "tag_template": "text",
@@ -76,7 +82,7 @@ def described(heading: str, key: str) -> tuple[Option, Any, list[str]]:
 
 def kind(spec: Option) -> str:
     written = TYPES[spec.parse.__qualname__.split(".")[0]]
-    return f"list of {written}" if spec.many else written
+    return f"list of {written}" if spec.many and written != "map" else written
 
 
 @pytest.mark.parametrize("heading", SCHEMAS)

@@ -10,6 +10,7 @@ from fluent_eql.errors import (
     RuleErrors,
     RuleFileError,
     SourceError,
+    TuningError,
     UnsupportedError,
 )
 
@@ -36,7 +37,7 @@ def test_all_errors_of_a_load_are_printed_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [EqlSyntaxError, EqlSemanticError, UnsupportedError, RuleFileError]
+    "kind", [EqlSyntaxError, EqlSemanticError, UnsupportedError, RuleFileError, TuningError]
 )
 def test_what_a_user_wrote_wrong_is_a_source_error(kind: type[Exception]) -> None:
     assert issubclass(kind, SourceError)

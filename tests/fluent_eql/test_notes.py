@@ -171,6 +171,19 @@ def test_a_changed_rule_begins_anew_and_that_is_told() -> None:
     assert fresh.send([happened("f1", "f", 1)]).alerts == []
 
 
+def test_a_rule_with_other_exceptions_is_another() -> None:
+    exceptions: list[tuple[tuple[int | None, str], ...]] = [
+        (),
+        ((None, "a == 1"),),
+        ((0, "a == 1"),),
+        ((0, "a == 2"),),
+        ((0, "a == 1"), (0, "a == 2")),
+    ]
+    digests = [digest_of(rule(TWO, exceptions=item)) for item in exceptions]
+    assert len(set(digests)) == len(exceptions)
+    assert digest_of(rule(TWO, severity="high", exceptions=exceptions[2])) == digests[2]
+
+
 def test_rules_that_stay_keep_what_they_remember() -> None:
     old = EqlFilter([rule(TWO), rule(TWO, name="Gone")], EqlOptions(reorder_window=0))
     notes = FilterDriver(old).send([happened("n1", "n", 0)]).notes

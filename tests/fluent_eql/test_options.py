@@ -58,6 +58,11 @@ def test_a_secret_is_left_out_of_the_repr() -> None:
     assert repr(Sample(count=1)) == "Sample(count=1, ttl=5, names=())"
 
 
+def test_a_map_of_free_names_is_for_many_values_only() -> None:
+    with pytest.raises(ValueError, match="for an option with many values"):
+        option("k", text, "help", named=lambda found: found)
+
+
 def test_a_text_is_taken_as_it_is_unless_it_is_empty() -> None:
     assert text(" a b ") == " a b "
     with pytest.raises(ValueError, match="expected a text, found nothing"):

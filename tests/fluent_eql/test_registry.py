@@ -208,6 +208,30 @@ def test_a_plugin_that_breaks_the_contract_is_refused_at_registration(
 
 
 @pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (dict, "expected a dataclass under the name schema"),
+        (options(frozen=False), "its schema dataclass is not frozen"),
+        (options(("x", "")), "schema.x is not made with option()"),
+        (options(("x", key("X"))), "the option key 'X' is not in lower case"),
+        (options(("x", key("k")), ("y", key("k"))), "the option key 'k' is used twice"),
+    ],
+)
+def test_the_keys_of_an_options_maps_are_checked_too(schema: Any, reason: str) -> None:
+    inner = option("inner", text, "help", default=None, schema=schema)
+    outer = option("outer", text, "help", default=None, schema=options(("x", inner)))
+    for field, where in ((inner, "inner"), (outer, "outer, option inner")):
+        changed = plugin(Options=options(("x", field)))
+        expected = f"filter changed (changed-package 2.0), option {where}: {reason}"
+        assert refusal(changed).startswith(expected)
+
+
+def test_the_keys_of_an_options_maps_may_be_those_that_sections_have() -> None:
+    maps = option("maps", text, "help", default=None, schema=options(("x", key("match"))))
+    check_plugin(plugin(Options=options(("x", maps))), culprit="filter x")
+
+
+@pytest.mark.parametrize(
     "create",
     [
         staticmethod(lambda options: None),

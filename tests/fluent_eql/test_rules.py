@@ -19,11 +19,16 @@ from fluent_eql.lang import EventQuery, SequenceQuery
 from fluent_eql.rules import (
     Reference,
     Rule,
+    RuleFile,
+    RuleSet,
     Skipped,
     Threat,
     load_rules,
+    os_types_of,
     parse_rule,
     read_rule,
+    read_rules,
+    require_rules,
     rule_files,
 )
 from support.rules import rule, rule_file
@@ -419,6 +424,49 @@ def test_a_load_without_any_rule_is_an_error(tmp_path: Path) -> None:
         load_rules([tmp_path])
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (changed("language", 'language = "esql"'), "its language is esql, not eql"),
+        (changed("language", 'type = "query"'), "its type is query, not eql"),
+    ],
+)
+def test_a_rule_of_another_language_is_skipped_also_where_it_is_to_be_enabled(
+    text: str, reason: str
+) -> None:
+    assert parse_rule(text, source="a.toml", enabled=["r1"]) == Skipped(reason)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('maturity = "production"', 'maturity = "deprecated"'),
+        ("[rule]", "[rule]\nenabled = false"),
+    ],
+)
+def test_a_rule_that_is_left_out_is_read_where_its_id_is_among_those_to_be_enabled(
+    old: str, new: str
+) -> None:
+    text = GOOD.replace(old, new)
+    assert isinstance(parse_rule(text, source="a.toml", enabled=["r2"]), Skipped)
+    assert isinstance(parse_rule(text, source="a.toml", enabled=["r2", "r1"]), Rule)
+    for odd in ("[]", "1", "{}"):
+        odd_text = text.replace('"r1"', odd)
+        assert isinstance(parse_rule(odd_text, source="a.toml", enabled=["r1"]), Skipped)
+
+
+def test_what_is_left_out_of_a_set_by_others_is_a_rule_that_was_found(tmp_path: Path) -> None:
+    path = rule_file(tmp_path, "1.toml", GOOD)
+    found = read_rules([path])
+    require_rules(found, [path])
+    [rule_of_it] = found.rules
+    left_out = RuleSet([RuleFile(path=path, skipped=Skipped("for a test", rule_of_it))])
+    require_rules(left_out, [path])
+    skipped = RuleSet([RuleFile(path=path, skipped=Skipped("for a test"))])
+    with pytest.raises(RuleErrors, match="at least one EQL rule"):
+        require_rules(skipped, [path])
+
+
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuleFileError, match="cannot be read"):
         read_rule(tmp_path / "missing.toml")
@@ -435,3 +483,41 @@ def test_windows_line_ends_move_no_place(tmp_path: Path) -> None:
     with pytest.raises(EqlSyntaxError) as raised:
         read_rule(path)
     assert (raised.value.line, raised.value.column) == (11, 17)
+
+
+@pytest.mark.parametrize(
+    ("condition", "systems"),
+    [
+        ('host.os.type == "linux"', ["linux"]),
+        ('"linux" == host.os.type and a == 1', ["linux"]),
+        ('host.os.type in ("linux", "macos")', ["linux", "macos"]),
+        ('host.os.type : ("win*", "Linux")', ["win*", "Linux"]),
+        ('host.os.type like~ "linux"', ["linux"]),
+        (
+            '(host.os.type == "linux" and a == 1) or (host.os.type == "macos" and b == 1)',
+            ["linux", "macos"],
+        ),
+        ('(host.os.type == "windows" and a == 1) or b == 1', []),
+        (
+            'host.os.type in ("linux", "macos") and (host.os.type == "macos" or a == 1)',
+            ["linux", "macos"],
+        ),
+        ('host.os.type in ("linux", "macos") and host.os.type == "macos"', ["macos"]),
+        ('host.os.type != "windows"', []),
+        ('not host.os.type in ("windows", "macos")', []),
+        ('host.os.type regex "linux|macos"', []),
+        ("host.os.type == null", []),
+        ('host.os.family == "debian"', []),
+    ],
+)
+def test_a_rule_is_for_the_systems_that_its_condition_asks_for(
+    condition: str, systems: list[str]
+) -> None:
+    assert list(os_types_of(rule(f"process where {condition}"))) == systems
+
+
+def test_a_sequence_is_for_the_systems_that_its_stages_ask_for() -> None:
+    stages = ('[a where host.os.type == "linux"]', "[b where true]")
+    assert os_types_of(rule(f"sequence by k {' '.join(stages)}")) == ("linux",)
+    both = (stages[0], '[b where host.os.type : ("linux", "macos")]')
+    assert os_types_of(rule(f"sequence by k {' '.join(both)}")) == ("linux", "macos")

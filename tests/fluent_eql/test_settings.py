@@ -10,6 +10,7 @@ from fluent_eql.filter import EqlFilter
 from fluent_eql.options import options_of
 from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import make_options
+from fluent_eql.tuning import RuleFilter, RuleTuning, TunedRule
 
 SECOND = 10**9
 
@@ -27,7 +28,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert options.alert_copies is False
 
 
-def test_every_key_is_read_from_its_text() -> None:
+def test_every_key_but_the_one_for_maps_is_read_from_its_text() -> None:
     texts = {
         "rules": ["a.toml", "more"],
         "reorder_window": "500ms",
@@ -39,8 +40,12 @@ def test_every_key_is_read_from_its_text() -> None:
         "event_category_field": "category",
         "alert_tag": "alerts",
         "alert_copies": "on",
+        "rule_filter.os": ["linux", "macos"],
+        "rule_filter.tag": "Mine",
+        "rule_filter.tactic": ["TA0011"],
+        "rule_filter.severity": ["HIGH", "critical"],
     }
-    assert set(texts) == set(options_of(EqlOptions))
+    assert {*texts, "tuning"} == set(options_of(EqlOptions))
     assert make_options(EqlFilter, texts) == EqlOptions(
         rules=(Path("a.toml"), Path("more")),
         reorder_window=SECOND // 2,
@@ -52,7 +57,31 @@ def test_every_key_is_read_from_its_text() -> None:
         event_category_field="category",
         alert_tag="alerts",
         alert_copies=True,
+        rule_filter_os=("linux", "macos"),
+        rule_filter_tags=("Mine",),
+        rule_filter_tactics=("TA0011",),
+        rule_filter_severities=("high", "critical"),
     )
+
+
+def test_the_keys_of_the_filter_of_rules_stand_together() -> None:
+    assert EqlOptions().rule_filter == RuleFilter()
+    options = EqlOptions(
+        rule_filter_os=("linux",),
+        rule_filter_tags=("Mine",),
+        rule_filter_tactics=("TA0011",),
+        rule_filter_severities=("high",),
+    )
+    assert options.rule_filter == RuleFilter(
+        os_types=("linux",), tags=("Mine",), tactics=("TA0011",), severities=("high",)
+    )
+
+
+def test_a_rule_is_tuned_once() -> None:
+    tuned = TunedRule("1", RuleTuning())
+    assert EqlOptions(tuning=(tuned, TunedRule("2", RuleTuning()))).tuning[0] is tuned
+    with pytest.raises(ValueError, match="tuning: the id of a rule is given twice"):
+        EqlOptions(tuning=(tuned, tuned))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +93,9 @@ def test_every_key_is_read_from_its_text() -> None:
         ("state.max_pending", "0"),
         ("state.ttl", "5 parsecs"),
         ("alert_copies", "maybe"),
+        ("rule_filter.severity", "severe"),
+        ("rule_filter.os", ""),
+        ("tuning", "off"),
         ("alert_tag", ""),
         ("tiebreaker_field", ""),
         ("event_category_field", ""),

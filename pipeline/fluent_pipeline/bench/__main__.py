@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 from fluent_pipeline.bench import guard
@@ -18,8 +19,10 @@ from fluent_pipeline.bench.claims import claims_table
 from fluent_pipeline.bench.curves import draw
 from fluent_pipeline.bench.measure import Result, results_of
 from fluent_pipeline.bench.report import as_json, heading, table_of
+from fluent_pipeline.bench.rulesets import public_rules, rules_for
+from fluent_pipeline.bench.screening import screening_of, screening_report
 from fluent_pipeline.bench.targets import contestants
-from fluent_pipeline.bench.workloads import WORKLOADS, chosen
+from fluent_pipeline.bench.workloads import VARIABLE, WORKLOADS, Workload, chosen
 
 
 def main() -> int:
@@ -28,7 +31,9 @@ def main() -> int:
     if options.check or options.save:
         return _guard(options.check, options.save, options.rounds or guard.ROUNDS)
     try:
-        workloads = chosen(options.only, quick=options.quick, long=options.long)
+        workloads = chosen(
+            options.only, quick=options.quick, long=options.long, public=bool(public_rules())
+        )
     except ValueError as error:
         parser.error(str(error))
     rounds = options.rounds or (1 if options.quick else 5)
@@ -37,6 +42,8 @@ def main() -> int:
         print(heading(workload), flush=True)
         results[workload.name] = results_of(workload, contestants(), rounds)
         print(table_of(results[workload.name]), flush=True)
+        if workload.public:
+            print(_screening(workload), flush=True)
         print()
     print(claims_table(results))
     if options.json:
@@ -45,6 +52,11 @@ def main() -> int:
         for path in draw(results, options.svg):
             print(f"drawn: {path}")
     return 0
+
+
+def _screening(workload: Workload) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return screening_report(screening_of(workload, rules_for(workload, Path(folder))))
 
 
 def _guard(baseline: Path | None, save: Path | None, rounds: int) -> int:
@@ -60,7 +72,9 @@ def _guard(baseline: Path | None, save: Path | None, rounds: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m fluent_pipeline.bench", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m fluent_pipeline.bench",
+        description=(__doc__ or "").partition("\n")[0],
+        epilog=f"With {VARIABLE} set to the folder of Elastic's public rules, those for Linux too.",
     )
     parser.add_argument(
         "--only",

@@ -46,6 +46,7 @@ CLAIMS = (
     Claim("the shipped rule beside decoding all", ("main", "rules"), ("main", "decode"), 0.2),
     Claim("100 rules beside one", ("rules-100", "rules"), ("main", "rules"), 1.7),
     Claim("1,000 rules beside one", ("rules-1000", "rules"), ("main", "rules"), 2),
+    Claim("Elastic's rules for Linux beside one", ("linux-rules", "rules"), ("main", "rules"), 5),
     Claim("20 % candidates beside 2 %", ("candidates-20", "rules"), ("main", "rules"), 3),
     *(
         Claim(f"{name} entities beside 10 k", (workload, "rules"), ("entities-10k", "rules"), 1.15)

@@ -23,9 +23,10 @@ COLUMNS = (
 
 def heading(workload: Workload) -> str:
     """What a workload is, in a line."""
+    rules = "Elastic's rules for Linux" if workload.public else counted(workload.rules, "rule")
     return (
         f"{workload.name}: {workload.form.value}, {workload.records:,} records a round, "
-        f"{workload.candidates:.0%} candidates, {counted(workload.rules, 'rule')}, "
+        f"{workload.candidates:.0%} candidates, {rules}, "
         f"{counted(workload.connections, 'connection')}, {workload.entities:,} entities"
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from fluent_pipeline.bench.rulesets import write_rules
+from fluent_pipeline.bench.rulesets import rules_for
 from fluent_pipeline.bench.workloads import Form, Workload
 
 STARTUP_TIMEOUT = 120
@@ -107,7 +107,7 @@ def _relay(place: Place, workload: Workload, filters: list[dict[str, Any]]) -> l
 def _with_rules(place: Place, workload: Workload) -> list[str]:
     rules = place.folder / "rules"
     rules.mkdir()
-    eql = {"name": "eql", "match": "*", "rules": str(write_rules(workload.rules, rules))}
+    eql = {"name": "eql", "match": "*", "rules": str(rules_for(workload, rules))}
     return _relay(place, workload, [eql])
 
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from fluent_eql.errors import FluentEqlError
-from fluent_pipeline.cli import check, exec_filter, replay, rules, run
+from fluent_pipeline.cli import check, exec_filter, replay, rules, run, test_rules
 from fluent_pipeline.errors import FluentPipelineError
 
-COMMANDS = (run, replay, check, exec_filter, rules)
+COMMANDS = (run, replay, check, test_rules, exec_filter, rules)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

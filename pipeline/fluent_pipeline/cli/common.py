@@ -13,7 +13,7 @@ from fluent_eql.filter import EqlFilter
 from fluent_eql.settings import EqlOptions
 
 
-def add_rules_option(command: argparse.ArgumentParser) -> None:
+def add_rules_option(command: argparse._ActionsContainer) -> None:
     """``--rules PATH``, any number of times."""
     command.add_argument(
         "--rules",

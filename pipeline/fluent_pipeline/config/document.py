@@ -107,6 +107,8 @@ def _syntax_error(error: yaml.MarkedYAMLError, source: str) -> ConfigError:
     message = f"not YAML: {', '.join(parts)}"
     if "alias" in message:
         message += " (a value that begins with * must be quoted: '*')"
+    if "mapping values are not allowed" in message:
+        message += " (a value with a colon and a space in it must be quoted as a whole)"
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     return ConfigError(message, source=source, line=line, column=column)
 

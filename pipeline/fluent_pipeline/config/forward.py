@@ -18,7 +18,7 @@ from fluent_eql.options import (
     switch,
     text,
 )
-from fluent_pipeline.config.parsers import User, network, permissions, user, weight
+from fluent_pipeline.config.parsers import User, named_user, network, permissions, user, weight
 
 SECOND = 10**9
 MEGABYTE = 10**6
@@ -122,6 +122,7 @@ class ForwardInputConfig:
         "users that may connect, each as name and password; asks for the handshake",
         default=(),
         many=True,
+        named=named_user,
     )
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from fluent_eql.lang.networks import Network, parse_network
+from fluent_eql.options import Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,13 @@ def user(value: str) -> User:
     if len(parts) < 2:
         raise ValueError("expected a user's name and password, parted by a space")
     return User(parts[0], parts[1].rstrip())
+
+
+def named_user(found: Named) -> User:
+    """A user's name with what stands there: the password."""
+    if not found.name or not found.value:
+        raise ValueError("expected a user's name and password, found an empty one")
+    return User(found.name, found.value)
 
 
 def network(value: str) -> Network:

@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import yaml
 
-from fluent_eql.options import Option, new_path, options_of, path
+from fluent_eql.options import Named, Option, Place, new_path, options_of, path
 from fluent_pipeline.config.document import error_at, expand, has_plain_tag, is_null, kind
-from fluent_pipeline.config.parsers import User, user
 from fluent_pipeline.errors import ConfigError
 
 T = TypeVar("T")
+
+QUOTED = "; a text with a colon and a space in it is quoted as a whole, else it is a map"
+"""What may be meant by an unknown key where a text may stand, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +103,20 @@ class Reader:
             return None
         return self._attempt(node, key, lambda: expand(node.value, self.variables))
 
-    def entries(self, node: yaml.Node, keys: Iterable[str], what: str) -> Iterator[Entry]:
+    def entries(
+        self, node: yaml.Node, keys: Iterable[str], what: str, *, hint: str = ""
+    ) -> Iterator[Entry]:
         """The settings of a section that has these keys; all others are errors.
 
-        A map under ``state`` gives the keys ``state.ttl`` and so on.
+        A map under ``state`` gives the keys ``state.ttl`` and so on. ``hint`` is what else the
+        error of an unknown key says.
         """
         known = list(keys)
         seen: set[str] = set()
         for entry in self._flatten(node, known, what, ""):
             if entry.key not in known:
-                self.fail(
-                    entry.at, f"{what}: unknown key {entry.key}{suggestion(entry.key, known)}"
-                )
+                near = suggestion(entry.key, known)
+                self.fail(entry.at, f"{what}: unknown key {entry.key}{near}{hint}")
             elif entry.key in seen:
                 self.fail(entry.at, f"{what}: the key {entry.key} is given twice")
             else:
@@ -158,27 +162,41 @@ class Reader:
 
     def _value(self, spec: Option, entry: Entry) -> Any:
         if not spec.many:
-            return self._parsed(spec, entry.value)
+            return self._item(spec, entry.value)
         if isinstance(entry.value, yaml.SequenceNode):
             nodes = self.items(entry.value, entry.key)
         else:
             nodes = [entry.value]
-        return tuple(value for node in nodes for value in self._item(spec, node))
+        return tuple(value for node in nodes for value in self._items(spec, node))
 
-    def _item(self, spec: Option, node: yaml.Node) -> list[Any]:
-        if spec.parse is user and isinstance(node, yaml.MappingNode):
-            return self._users(spec.key, node)
-        return [self._parsed(spec, node)]
+    def _items(self, spec: Option, node: yaml.Node) -> list[Any]:
+        """What an item of a list gives: as many values as free names, else one."""
+        if spec.named is None or not isinstance(node, yaml.MappingNode):
+            return [self._item(spec, node)]
+        pairs = self.pairs(node, spec.key, fold=False)
+        return [self._named(spec, spec.named, at, value) for _, at, value in pairs]
 
-    def _users(self, key: str, node: yaml.MappingNode) -> list[User]:
-        users = []
-        for _, at, value in self.pairs(node, key, fold=False):
-            name, password = self.scalar(at, key), self.scalar(value, key)
-            if name and password:
-                users.append(User(name, password))
-            elif name is not None and password is not None:
-                self.fail(at, f"{key}: expected a user's name and password, found an empty one")
-        return users
+    def _named(
+        self, spec: Option, make: Callable[[Named], T], at: yaml.Node, node: yaml.Node
+    ) -> T | None:
+        name = self.scalar(at, spec.key)
+        if spec.schema is None:
+            value = self.scalar(node, spec.key)
+        else:
+            value = self._section(spec.schema, node, f"{spec.key} {name}")
+        if name is None or value is None:
+            return None
+        place = Place(self.source, at.start_mark.line + 1, at.start_mark.column + 1)
+        return self._attempt(at, spec.key, lambda: make(Named(name, value, place)))
+
+    def _item(self, spec: Option, node: yaml.Node) -> Any:
+        if spec.schema is not None and isinstance(node, yaml.MappingNode):
+            return self._section(spec.schema, node, spec.key, hint=QUOTED)
+        return self._parsed(spec, node)
+
+    def _section(self, schema: type[T], node: yaml.Node, what: str, *, hint: str = "") -> T | None:
+        entries = self.entries(node, options_of(schema), what, hint=hint)
+        return self.options(schema, entries, node, what)
 
     def _parsed(self, spec: Option, node: yaml.Node) -> Any:
         text = self.scalar(node, spec.key)

@@ -8,6 +8,7 @@ from fluent_eql.lang.compile import (
     Stage,
     compile_query,
 )
+from fluent_eql.lang.exclude import excluding, parse_condition
 from fluent_eql.lang.nodes import Position
 from fluent_eql.lang.source import Origin
 
@@ -20,4 +21,6 @@ __all__ = [
     "SequenceQuery",
     "Stage",
     "compile_query",
+    "excluding",
+    "parse_condition",
 ]

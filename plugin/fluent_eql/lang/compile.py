@@ -110,6 +110,12 @@ def compile_query(
     return _Compiler(Source(text, source, origin), event_category_field).query()
 
 
+def condition_of(expression: nodes.Expression) -> Condition:
+    """The condition for an expression in normal form."""
+    names = dict.fromkeys(nodes.field_names(expression))
+    return Condition(expression, predicate(expression), tuple(names))
+
+
 class _Compiler:
     def __init__(self, source: Source, category_field: str) -> None:
         self._source = source
@@ -134,11 +140,13 @@ class _Compiler:
         expression = resolve(statement.condition, self._source)
         if statement.category is not None:
             expression = all_of(
-                [self._category_test(statement.category, statement.position), *_parts(expression)],
+                [
+                    self._category_test(statement.category, statement.position),
+                    *parts_of(expression),
+                ],
                 statement.position,
             )
-        names = dict.fromkeys(nodes.field_names(expression))
-        return Condition(expression, predicate(expression), tuple(names))
+        return condition_of(expression)
 
     def _category_test(self, category: str, position: nodes.Position) -> nodes.Comparison:
         field = nodes.Field(self._category_field, False, position)
@@ -228,5 +236,6 @@ class _Compiler:
         raise self._source.error(UnsupportedError, message, position)
 
 
-def _parts(expression: nodes.Expression) -> tuple[nodes.Expression, ...]:
+def parts_of(expression: nodes.Expression) -> tuple[nodes.Expression, ...]:
+    """The conditions of which an expression is the conjunction; of others it is the only one."""
     return expression.operands if isinstance(expression, nodes.And) else (expression,)

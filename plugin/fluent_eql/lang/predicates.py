@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from operator import ge, gt, le, lt
 from typing import Any
 
-from fluent_eql.fields import Fields
+from fluent_eql.fields import FieldValues
 from fluent_eql.lang.nodes import (
     And,
     Comparison,
@@ -27,7 +27,7 @@ from fluent_eql.lang.nodes import (
 from fluent_eql.lang.patterns import TextTest, fold
 from fluent_eql.lang.values import literal_value, network_test, pattern_test, values_of
 
-Predicate = Callable[[Fields], bool]
+Predicate = Callable[[FieldValues], bool]
 
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
@@ -74,7 +74,7 @@ def _complement(test: Predicate) -> Predicate:
 def _and(node: And) -> Predicate:
     tests = _cheapest_first(node.operands)
 
-    def matches(fields: Fields) -> bool:
+    def matches(fields: FieldValues) -> bool:
         for test in tests:  # noqa: SIM110  a generator makes the early exit 2.7 times as slow
             if not test(fields):
                 return False
@@ -86,7 +86,7 @@ def _and(node: And) -> Predicate:
 def _or(node: Or) -> Predicate:
     tests = _cheapest_first(node.operands)
 
-    def matches(fields: Fields) -> bool:
+    def matches(fields: FieldValues) -> bool:
         for test in tests:  # noqa: SIM110  as above
             if test(fields):
                 return True
@@ -185,7 +185,7 @@ def _folded(test: TextTest) -> TextTest:
 
 
 def _text_test(name: str, test: TextTest) -> Predicate:
-    def matches(fields: Fields) -> bool:
+    def matches(fields: FieldValues) -> bool:
         for value in fields[name]:  # noqa: SIM110  as above
             if isinstance(value, str) and test(value):
                 return True

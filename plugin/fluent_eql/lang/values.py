@@ -14,7 +14,7 @@ from itertools import islice, product, starmap
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
-from fluent_eql.fields import Fields
+from fluent_eql.fields import Fields, FieldValues
 from fluent_eql.lang.functions import FUNCTIONS, ValueType
 from fluent_eql.lang.networks import network_set, parse_network
 from fluent_eql.lang.nodes import (
@@ -32,7 +32,7 @@ from fluent_eql.lang.nodes import (
 from fluent_eql.lang.patterns import TextTest, fold, wildcard_matcher
 from fluent_eql.lang.regexes import regex_matcher
 
-Values = Callable[[Fields], Iterable[Any]]
+Values = Callable[[FieldValues], Iterable[Any]]
 """The values, at least one; to be gone through once."""
 
 MOST_COMBINATIONS = 4096
@@ -183,7 +183,7 @@ def _applied(run: Callable[..., Any], arguments: Sequence[Expression]) -> Values
         return _applied_to_one(run, arguments, varying[0])
     sources = [values_of(argument) for argument in arguments]
 
-    def results(fields: Fields) -> Iterable[Any]:
+    def results(fields: FieldValues) -> Iterable[Any]:
         combinations = product(*[source(fields) for source in sources])
         return islice(starmap(run, combinations), MOST_COMBINATIONS)
 

@@ -1,22 +1,26 @@
-"""One rule's timelines, in a bounded cache that forgets."""
+"""One rule's join keys, in a bounded cache that forgets."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from cachetools import TTLCache
 
+from fluent_eql.match.entity import Entity
 from fluent_eql.match.guarded import Pattern, machine_of
 from fluent_eql.match.machine import StageMatch, Undecided
 from fluent_eql.match.timeline import Timeline
+
+RENEWED_WITHIN = 16
+"""The part of the time to live in which a key is renewed once, however many events it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateLimits:
     """How much is remembered.
 
-    ``ttl`` in nanoseconds since a key's last event, ``max_entities`` keys a rule,
+    ``ttl`` in nanoseconds since an event's arrival, ``max_entities`` keys a rule,
     ``max_pending`` events a key and stage.
     """
 
@@ -26,72 +30,102 @@ class StateLimits:
 
 
 class SequenceMatcher:
-    """The state of one sequence rule: a timeline for each join key."""
+    """The state of one sequence rule: an :class:`Entity` for each join key.
+
+    A key is forgotten once its last event has been there for the time to live, at most a sixteenth
+    of that later. Past ``max_entities`` the least recent goes, by the same measure.
+    """
 
     def __init__(self, pattern: Pattern, limits: StateLimits) -> None:
         self._empty = machine_of(pattern, limits.max_pending)
         self._limits = limits
         self._now = 0
-        self._timelines = _Timelines(limits.max_entities, limits.ttl, self._clock)
+        self._step = limits.ttl // RENEWED_WITHIN
+        self._entities = _Entities(limits.max_entities, limits.ttl + self._step, self._clock)
 
-    def run(self, key: Hashable, batch: list[StageMatch], now: int) -> list[StageMatch]:
-        """Take one key's events in their order; see :meth:`Timeline.run`."""
-        self._now = now
-        timeline = self._timelines.get(key)
-        if timeline is None:
-            timeline = Timeline(self._empty, self._limits.max_pending)
-        else:
-            timeline.forget(now - self._limits.ttl)
-        completed = timeline.run(batch)
-        self._timelines[key] = timeline
-        return completed
+    def add(self, key: Hashable, match: StageMatch) -> Entity:
+        """Let an event wait among those of its key. The calls come in the order of arrival."""
+        now = self._now = match.arrived
+        entities = self._entities
+        entity = entities.known.get(key)
+        if entity is None:
+            entity = entities[key] = Entity(now)
+        elif now - entity.renewed > self._step or 2 * len(entities.known) >= entities.maxsize:
+            entities[key] = entity
+            entity.renewed = now
+        entity.add(match)
+        return entity
 
-    def undecided(self, key: Hashable) -> Iterable[Undecided]:
+    def run(self, entity: Entity, batch: list[StageMatch]) -> list[StageMatch]:
+        """Take one key's next events in their order; see :meth:`Timeline.run`."""
+        if entity.timeline is None:
+            entity.timeline = Timeline(self._empty, self._limits.max_pending, self._limits.ttl)
+        return entity.timeline.run(batch)
+
+    def undecided(self, entity: Entity) -> Iterable[Undecided]:
         """The sequences of a key that time has to decide."""
-        timeline = self._timelines.get(key)
-        return () if timeline is None else timeline.undecided()
+        return () if entity.timeline is None else entity.timeline.undecided()
 
-    def decide(self, key: Hashable, match: StageMatch, deadline: int) -> bool:
+    def decide(self, entity: Entity, match: StageMatch, deadline: int) -> bool:
         """Whether ``match`` completes a sequence now; see :meth:`Timeline.decide`."""
-        timeline = self._timelines.get(key)
-        return timeline is not None and timeline.decide(match, deadline)
+        if entity.timeline is None or entity.is_forgotten:
+            return False
+        return entity.timeline.decide(match, deadline)
 
     @property
     def ttl(self) -> int:
         """For how long an event is remembered, in nanoseconds."""
         return self._limits.ttl
 
+    @property
+    def max_pending(self) -> int:
+        """How many events are remembered for each key and stage."""
+        return self._limits.max_pending
+
     def expire(self, now: int) -> None:
         """Forget the keys whose time is over; costs what expires."""
         self._now = now
-        self._timelines.expire(now)
+        self._entities.expire(now)
 
     @property
     def entities(self) -> int:
         """How many keys are remembered."""
-        return len(self._timelines)
+        return len(self._entities.known)
 
     @property
     def evicted(self) -> int:
         """How many keys were forgotten before their time, for want of room."""
-        return self._timelines.evicted
+        return self._entities.evicted
 
     def _clock(self) -> int:
         return self._now
 
 
-class _Timelines(TTLCache[Hashable, Timeline]):
-    evicted = 0
+class _Entities(TTLCache[Hashable, Entity]):
+    """``known`` has the same keys; looking one up there does not move it in the cache."""
 
-    def popitem(self) -> tuple[Hashable, Timeline]:
+    def __init__(self, maxsize: int, ttl: int, timer: Callable[[], int]) -> None:
+        super().__init__(maxsize, ttl, timer)
+        self.known: dict[Hashable, Entity] = {}
+        self.evicted = 0
+
+    def __setitem__(self, key: Hashable, entity: Entity) -> None:
+        super().__setitem__(key, entity)
+        self.known[key] = entity
+
+    def popitem(self) -> tuple[Hashable, Entity]:
+        key, entity = super().popitem()
         self.evicted += 1
-        key, timeline = super().popitem()
-        timeline.let_go()
-        return key, timeline
+        self._forget(key, entity)
+        return key, entity
 
-    def expire(self, time: float | None = None) -> list[tuple[Hashable, Timeline]]:
+    def expire(self, time: float | None = None) -> list[tuple[Hashable, Entity]]:
         """Forget what is too old, and say what that was."""
         expired = super().expire(time)
-        for _, timeline in expired:
-            timeline.let_go()
+        for key, entity in expired:
+            self._forget(key, entity)
         return expired
+
+    def _forget(self, key: Hashable, entity: Entity) -> None:
+        self.known.pop(key, None)
+        entity.forget()

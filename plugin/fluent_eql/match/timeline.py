@@ -31,19 +31,24 @@ class Timeline:
         "_recent",
         "_horizon",
         "_max_pending",
+        "_ttl",
         "_retired",
         "_oldest",
         "_is_own",
     )
 
-    def __init__(self, machine: Machine, max_pending: int) -> None:
-        """``machine`` is one that nothing has been fed to; it stays so."""
+    def __init__(self, machine: Machine, max_pending: int, ttl: int) -> None:
+        """``machine`` is one that nothing has been fed to; it stays so.
+
+        Of the events before an event those count that arrived at most ``ttl`` before it.
+        """
         self._before = machine
         self._is_own = False
         self._after = machine.copy()
         self._recent: list[StageMatch] = []
         self._horizon: Order | None = None
         self._max_pending = max_pending
+        self._ttl = ttl
         self._retired: list[StageMatch] = []
         self._oldest: float = math.inf
 
@@ -58,7 +63,9 @@ class Timeline:
         repeats: list[tuple[StageMatch, StageMatch]] = []
         disordered = False
         for match in batch:
-            self._oldest = min(self._oldest, match.arrived)
+            self._forget(match.arrived - self._ttl)
+            if match.arrived < self._oldest:
+                self._oldest = match.arrived
             if (first := self._remembered(match)) is not None:
                 repeats.append((match, first))
             elif not disordered and self._is_next(match):
@@ -95,16 +102,10 @@ class Timeline:
             self._retired.append(match)
         return True
 
-    def forget(self, arrived_before: int) -> None:
-        """Forget what arrived before that time."""
-        if arrived_before <= self._oldest:
-            return
-        while self._recent and self._recent[0].arrived < arrived_before:
-            self._forget_oldest()
-        self._before.forget(arrived_before)
-        self._after.forget(arrived_before)
-        known = [*self._recent, *self._before.last_events(), *self._after.last_events()]
-        self._oldest = min((match.arrived for match in known), default=math.inf)
+    def is_past(self, order: Order) -> bool:
+        """Whether an event of that place has been run, or a later one."""
+        newest = self._newest()
+        return newest is not None and order <= newest
 
     @property
     def pending(self) -> int:
@@ -121,6 +122,17 @@ class Timeline:
             match.sequence = None
         self._let_go_of_retired()
 
+    def _forget(self, arrived_before: int) -> None:
+        """Forget what arrived before that time."""
+        if arrived_before <= self._oldest:
+            return
+        while self._recent and self._recent[0].arrived < arrived_before:
+            self._forget_oldest()
+        self._before.forget(arrived_before)
+        self._after.forget(arrived_before)
+        known = [*self._recent, *self._before.last_events(), *self._after.last_events()]
+        self._oldest = min((match.arrived for match in known), default=math.inf)
+
     def _let_go_of_retired(self) -> None:
         """Cut what was forgotten off from what it completed.
 
@@ -130,8 +142,11 @@ class Timeline:
             match.sequence = None
         self._retired.clear()
 
+    def _newest(self) -> Order | None:
+        return self._recent[-1].order if self._recent else self._horizon
+
     def _is_next(self, match: StageMatch) -> bool:
-        newest = self._recent[-1].order if self._recent else self._horizon
+        newest = self._newest()
         return newest is None or match.order > newest
 
     def _insert(self, match: StageMatch, completed: list[StageMatch]) -> None:

@@ -9,13 +9,15 @@ from fluent_eql.match.guarded import Pattern, machine_of
 from fluent_eql.match.machine import Machine, StageMatch, order_of
 from fluent_eql.match.timeline import Timeline
 
+TTL = 100
+
 
 def match(name: str, time: int, *stages: int, arrived: int = 0) -> StageMatch:
     return StageMatch(order_of(time, None, time), stages, (name, time), arrived, name)
 
 
 def timeline(stages: int = 2, maxspan: int | None = None, max_pending: int = 64) -> Timeline:
-    return Timeline(Machine(stages, maxspan, max_pending), max_pending)
+    return Timeline(Machine(stages, maxspan, max_pending), max_pending, TTL)
 
 
 def names(completed: Iterable[StageMatch]) -> list[tuple[str, ...]]:
@@ -110,9 +112,22 @@ def test_an_event_later_than_all_that_is_remembered_still_finds_a_start() -> Non
 def test_what_arrived_too_long_ago_is_forgotten() -> None:
     line = timeline()
     line.run([match("n", 1, 0, arrived=10)])
-    line.forget(arrived_before=11)
+    assert line.run([match("f", 2, 1, arrived=10 + TTL + 1)]) == []
     assert line.pending == 0
-    assert line.run([match("f", 2, 1, arrived=20)]) == []
+
+
+def test_what_arrived_just_in_time_is_not_forgotten() -> None:
+    line = timeline()
+    line.run([match("n", 1, 0, arrived=10)])
+    assert names(line.run([match("f", 2, 1, arrived=10 + TTL)])) == [("n", "f")]
+
+
+def test_what_comes_before_the_last_event_that_was_run_is_past() -> None:
+    line = timeline()
+    assert not line.is_past(match("n", 5, 0).order)
+    line.run([match("n", 5, 0)])
+    assert line.is_past(match("f", 4, 1).order)
+    assert not line.is_past(match("f", 6, 1).order)
 
 
 stage_sets = st.sampled_from([(0,), (1,), (2,), (1, 0), (2, 0), (2, 1), (2, 1, 0)])
@@ -137,7 +152,7 @@ def test_one_event_at_a_time_in_any_order_misses_none_of_the_sequences_of_the_or
 
 
 def test_a_chain_of_overlapping_sequences_does_not_keep_all_its_events() -> None:
-    timeline = Timeline(Machine(2, None, 4), 4)
+    timeline = Timeline(Machine(2, None, 4), 4, TTL)
     matches = [
         StageMatch(order_of(number, None, number), (1, 0), (f"e{number}",), 0, None)
         for number in range(50)
@@ -151,7 +166,7 @@ def test_a_chain_of_overlapping_sequences_does_not_keep_all_its_events() -> None
 
 
 def guarded(*missing: bool, max_pending: int = 64, until: bool = False) -> Timeline:
-    return Timeline(machine_of(Pattern(missing, 10, until), max_pending), max_pending)
+    return Timeline(machine_of(Pattern(missing, 10, until), max_pending), max_pending, TTL)
 
 
 def undecided(line: Timeline) -> list[tuple[str, ...]]:

@@ -3,81 +3,78 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluent_eql.match.entity import Entity
 from fluent_eql.match.machine import StageMatch, order_of
-from fluent_eql.match.window import ReorderWindow
+from fluent_eql.match.window import ReorderWindow, Waiting
 
 
 def match(time: int, arrived: int, arrival: int = 0) -> StageMatch:
     return StageMatch(order_of(time, None, arrival), (0,), None, arrived, time)
 
 
-def times(released: list[tuple[str, list[StageMatch]]]) -> dict[str, list[int]]:
-    return {key: [event.subject for event in batch] for key, batch in released}
+class Run:
+    """A window, and what runs the events of one key when they are due."""
+
+    def __init__(self, span: int | None) -> None:
+        self.window = ReorderWindow(span)
+        self.entity = Entity(0)
+
+    def add(self, *events: StageMatch) -> None:
+        for event in events:
+            self.entity.add(event)
+            self.window.add(0, self.entity, event)
+
+    def at(self, now: int) -> list[int]:
+        return self._taken(list(self.window.due(now)))
+
+    def at_the_end(self) -> list[int]:
+        return self._taken(list(self.window.all()))
+
+    def _taken(self, due: list[Waiting]) -> list[int]:
+        taken = [self.entity.take(waiting.match.order) for waiting in due]
+        return [event.subject for batch in taken for event in batch]
 
 
 def test_an_event_is_due_when_the_window_has_passed_since_its_arrival() -> None:
-    window: ReorderWindow[str] = ReorderWindow(10)
-    window.add("a", match(1, arrived=100))
+    window, event = ReorderWindow(10), match(1, arrived=100)
+    entity = Entity(0)
+    window.add(3, entity, event)
     assert window.next_deadline() == 110
-    assert list(window.release(109)) == []
-    assert times(list(window.release(110))) == {"a": [1]}
+    assert list(window.due(109)) == []
+    assert list(window.due(110)) == [(3, entity, event)]
     assert window.next_deadline() is None
     assert len(window) == 0
 
 
 def test_a_due_event_takes_those_that_precede_it_along_in_event_order() -> None:
-    window: ReorderWindow[str] = ReorderWindow(10)
-    window.add("a", match(30, arrived=100))
-    window.add("a", match(20, arrived=105))
-    window.add("a", match(40, arrived=106))
-    assert times(list(window.release(110))) == {"a": [20, 30]}
-    assert times(list(window.release(116))) == {"a": [40]}
+    run = Run(10)
+    run.add(match(30, arrived=100), match(20, arrived=105), match(40, arrived=106))
+    assert run.at(110) == [20, 30]
+    assert run.at(116) == [40]
 
 
-def test_an_event_released_early_does_not_release_others_when_its_own_time_comes() -> None:
-    window: ReorderWindow[str] = ReorderWindow(10)
-    window.add("a", match(30, arrived=100))
-    window.add("a", match(20, arrived=105))
-    list(window.release(110))
-    window.add("a", match(10, arrived=111))
-    assert list(window.release(115)) == []
-    assert times(list(window.release(121))) == {"a": [10]}
-
-
-def test_keys_wait_apart() -> None:
-    window: ReorderWindow[str] = ReorderWindow(10)
-    window.add("a", match(30, arrived=100))
-    window.add("b", match(20, arrived=105))
-    assert times(list(window.release(110))) == {"a": [30]}
-    assert len(window) == 1
+def test_an_event_that_was_taken_along_takes_nothing_when_its_own_time_comes() -> None:
+    run = Run(10)
+    run.add(match(30, arrived=100), match(20, arrived=105))
+    run.at(110)
+    run.add(match(25, arrived=111))
+    assert run.at(115) == []
+    assert run.at(121) == [25]
 
 
 def test_a_window_of_zero_releases_at_once() -> None:
-    window: ReorderWindow[str] = ReorderWindow(0)
-    window.add("a", match(1, arrived=100))
-    assert times(list(window.release(100))) == {"a": [1]}
+    run = Run(0)
+    run.add(match(1, arrived=100))
+    assert run.at(100) == [1]
 
 
-def test_a_window_without_end_waits_for_release_all() -> None:
-    window: ReorderWindow[str] = ReorderWindow(None)
-    window.add("a", match(3, arrived=0, arrival=0))
-    window.add("a", match(2, arrived=0, arrival=1))
-    assert window.next_deadline() is None
-    assert list(window.release(10**18)) == []
-    assert times(list(window.release_all())) == {"a": [2, 3]}
-    assert len(window) == 0
-
-
-def test_a_keys_events_up_to_a_time_can_be_had_before_they_are_due() -> None:
-    window: ReorderWindow[str] = ReorderWindow(10)
-    for time in (30, 20, 40):
-        window.add("a", match(time, arrived=100, arrival=time))
-    window.add("b", match(20, arrived=100))
-    assert [event.subject for event in window.release_until("a", 30)] == [20, 30]
-    assert [event.subject for event in window.release_until("a", 99)] == [40]
-    assert window.release_until("a", 99) == []
-    assert times(list(window.release(110))) == {"b": [20]}
-    assert len(window) == 0
+def test_a_window_without_end_waits_for_the_end() -> None:
+    run = Run(None)
+    run.add(match(3, arrived=0, arrival=0), match(2, arrived=0, arrival=1))
+    assert run.window.next_deadline() is None
+    assert run.at(10**18) == []
+    assert run.at_the_end() == [2, 3]
+    assert len(run.window) == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 10)), max_size=40))
@@ -86,11 +83,11 @@ def test_disorder_within_the_window_comes_out_in_event_order(
 ) -> None:
     """Each event arrives at its time plus a delay of at most the window."""
     arrivals = sorted((time + delay, time) for time, delay in delays)
-    window: ReorderWindow[str] = ReorderWindow(10)
+    run = Run(10)
     seen: list[int] = []
     for number, (arrived, time) in enumerate(arrivals):
-        seen += sum(times(list(window.release(arrived - 1))).values(), [])
-        window.add("a", match(time, arrived, number))
-    seen += sum(times(list(window.release_all())).values(), [])
+        seen += run.at(arrived - 1)
+        run.add(match(time, arrived, number))
+    seen += run.at_the_end()
     assert seen == sorted(seen)
     assert len(seen) == len(delays)

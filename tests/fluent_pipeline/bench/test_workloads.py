@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluent_pipeline.bench.workloads import LONG, MAIN, WORKLOADS, chosen
+from fluent_pipeline.bench.workloads import LONG, MAIN, PUBLIC, WORKLOADS, chosen
 
 
 def test_every_workload_has_a_name_of_its_own() -> None:
@@ -10,8 +10,16 @@ def test_every_workload_has_a_name_of_its_own() -> None:
 
 
 def test_all_but_the_long_ones_are_chosen_where_none_is_named() -> None:
-    assert set(WORKLOADS) - set(chosen([])) == set(LONG)
-    assert chosen([], long=True) == WORKLOADS
+    assert set(WORKLOADS) - set(chosen([], public=True)) == set(LONG)
+    assert chosen([], long=True, public=True) == WORKLOADS
+
+
+def test_workloads_with_public_rules_are_chosen_where_there_are_such_rules() -> None:
+    assert set(chosen([], public=True)) - set(chosen([])) == set(PUBLIC)
+    (public,) = chosen(["linux-rules"], public=True)
+    assert public.public
+    with pytest.raises(ValueError, match="linux-rules needs .* FLUENT_EQL_DETECTION_RULES"):
+        chosen(["linux-rules"])
 
 
 def test_a_named_workload_is_chosen_alone_and_a_quick_one_is_smaller() -> None:

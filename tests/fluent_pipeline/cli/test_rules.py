@@ -128,3 +128,130 @@ def test_a_table_says_how_many_files_gave_no_rule(
     assert len(told.out.splitlines()) == 2
     assert "2.toml:1:" in told.err
     assert "1 rule, 1 refused, 1 skipped" in told.err
+
+
+CONFIG = """pipeline:
+  filters:
+    - name: eql
+      rules: {folder}/rules
+      rule_filter.severity: [high]
+      tuning:
+        "1": {{severity: high}}
+        "2":
+          severity: high
+          enabled: off
+          exceptions:
+            - user.name == "backup"
+            - {{stage: 0, condition: 'user.id == "7"'}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration with a rule that runs, one that is disabled and two that are left out."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    for number in "123":
+        text = UNSCREENED.replace('rule_id = "2"', f'rule_id = "{number}"')
+        (folder / f"{number}.toml").write_text(text.replace("Everything", f"Rule {number}"))
+    (folder / "4.toml").write_text(UNSCREENED + 'language = "kuery"\n')
+    (folder / "5.toml").write_text("no toml")
+    path = tmp_path / "relay.yaml"
+    path.write_text(CONFIG.format(folder=tmp_path))
+    return path
+
+
+def test_the_rules_of_a_configuration_are_listed_with_what_it_makes_of_them(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rules", "--config", str(config)]) == 0
+    told = capsys.readouterr()
+    head, *rows = told.out.splitlines()
+    assert head.split()[-1] == "STATUS"
+    columns = [(row[: row.index(" ")], row.split("all decoded")[1].strip()) for row in rows]
+    assert columns == [
+        ("1", "ok"),
+        ("2", "skipped: disabled in the configuration"),
+        ("3", "skipped: left out by rule_filter.severity"),
+    ]
+    assert "5.toml:1:" in told.err
+    assert "1 rule, 1 refused, 3 skipped" in told.err
+
+
+def test_with_json_the_files_of_a_configuration_have_status_reason_and_filter(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [json.loads(line) for line in printed(capsys, "--json", "-c", str(config)).splitlines()]
+    assert [(item["id"], item["status"], item["kind"]) for item in found] == [
+        ("1", "ok", "event"),
+        ("2", "skipped", "event"),
+        ("3", "skipped", "event"),
+        ("2", "skipped", None),
+        (None, "refused", None),
+    ]
+    assert [item["reason"] for item in found[:3]] == [
+        None,
+        "disabled in the configuration",
+        "left out by rule_filter.severity",
+    ]
+    assert [item["severity"] for item in found[:3]] == ["high", "high", "low"]
+    assert {item["filter"] for item in found} == {"eql.0"}
+
+
+def test_a_rule_of_a_configuration_is_shown_with_its_status_and_its_exceptions(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(capsys, "2", "--config", str(config))
+    assert "severity    high" in text
+    assert "status      skipped: disabled in the configuration" in text
+    assert 'exception from all stages: user.name == "backup"' in text
+    assert 'exception from stage 0: user.id == "7"' in text
+    assert "status " not in printed(capsys, "2", "--rules", str(config.parent / "rules/2.toml"))
+
+
+def test_the_screen_of_a_configuration_is_that_of_the_rules_that_run(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(capsys, "--screen", "--config", str(config))
+    assert "Rule 1" in text
+    assert "Rule 2" not in text
+
+
+def test_of_several_filters_each_line_names_its_own(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(config.read_text() + f"    - {{name: eql, rules: {config.parent}/rules}}\n")
+    head, *rows = printed(capsys, "--config", str(config)).splitlines()
+    assert head.startswith("FILTER")
+    assert [row.split()[:2] for row in rows] == [
+        [f"eql.{filter}", rule] for filter in "01" for rule in "123"
+    ]
+
+
+def test_a_configuration_without_eql_filter_has_no_rules_to_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "relay.yaml"
+    path.write_text("pipeline: {}\n")
+    assert main(["rules", "--config", str(path)]) == 1
+    assert "expected a filter of the name eql, found none" in capsys.readouterr().err
+
+
+def test_a_configuration_is_shown_or_rules_are_not_both(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["rules", "--config", str(config), "--rules", str(config.parent)])
+    assert caught.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["rules --config", "check"])
+def test_a_tuned_id_that_no_rule_has_is_told_with_its_line(
+    command: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(config.read_text().replace('"2":', '"22":'))
+    assert main([*command.split(), str(config)]) == 1
+    told = capsys.readouterr()
+    assert f"{config}:8:9: tuning 22: no rule has this id" in told.err
+    assert ": ok" not in told.out

@@ -60,6 +60,12 @@ def test_an_unquoted_star_is_an_error_that_says_to_quote_it() -> None:
     assert "must be quoted: '*'" in error.message
 
 
+def test_a_text_with_a_colon_in_it_is_told_to_be_quoted() -> None:
+    error = failure('condition: process.name : "apt"\n')
+    assert (error.line, error.column) == (1, 25)
+    assert "must be quoted as a whole" in error.message
+
+
 def test_a_character_that_yaml_forbids_is_an_error_at_its_place() -> None:
     error = failure("a: 1\nb: x\x07y\n")
     assert (error.line, error.column) == (2, 5)

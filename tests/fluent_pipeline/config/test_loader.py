@@ -11,6 +11,7 @@ from fluent_eql.options import duration, option, text
 from fluent_eql.registry import FilterRegistry
 from fluent_eql.settings import EqlOptions
 from fluent_eql.shim import PythonFilter, PythonOptions
+from fluent_eql.testing import FilterDriver
 from fluent_pipeline.config import (
     Config,
     FileOutputConfig,
@@ -24,6 +25,7 @@ from fluent_pipeline.config import (
     parse_config,
 )
 from fluent_pipeline.errors import ConfigError
+from support.events import SECOND, Scene
 
 ROOT = Path(__file__).parents[3]
 
@@ -362,3 +364,110 @@ def test_the_configuration_that_is_shipped_loads_wherever_it_is_started(tmp_path
     config = load_config(ROOT / "conf/fluent-eql.yaml", environ={}, working=tmp_path)
     assert config.filters[0].options.rules == (ROOT / "conf/rules",)
     assert isinstance(config.filters[0].make(), EqlFilter)
+
+
+SHIPPED_ID = "6d3b5c0e-9a41-4f0b-8f5e-2c7b1f7a9d64"
+TUNED = f"""\
+pipeline:
+  filters:
+    - name: eql
+      reorder_window: 0
+      tuning:
+        {SHIPPED_ID}:
+          severity: critical
+          exceptions:
+            - %s
+"""
+
+
+def alerts_of(exception: str, *records: dict[str, Any]) -> list[dict[str, Any]]:
+    [item] = parse_config(TUNED % exception).filters
+    return FilterDriver(item.make()).send(records).alerts
+
+
+def test_a_rule_is_tuned_in_the_configuration() -> None:
+    scene = Scene()
+    records = scene.network(0), scene.file(SECOND)
+    (alert,) = alerts_of('file.name == "other"', *records)
+    assert alert["severity"] == "critical"
+    assert alert["sequence"]["events"][1]["file.name"] == "out.bin"
+    assert "file.name" not in alert["sequence"]["events"][0]
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        'file.name == "out.bin"',
+        "'file.path : \"/OPT/*\"'",
+        '{stage: 1, condition: file.name == "out.bin"}',
+        "{condition: 'process.executable : \"/tmp/*\"', STAGE: 0}",
+        "condition: |\n                // by us\n                destination.port > 0",
+    ],
+)
+def test_an_event_that_satisfies_an_exception_of_the_configuration_makes_no_alert(
+    exception: str,
+) -> None:
+    scene = Scene()
+    assert not alerts_of(exception, scene.network(0), scene.file(SECOND))
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        '{stage: 0, condition: file.name == "out.bin"}',
+        'no.such.field == "x"',
+        "length(no.such.field) > 0",
+    ],
+)
+def test_an_event_that_does_not_satisfy_an_exception_is_the_rules(exception: str) -> None:
+    scene = Scene()
+    assert len(alerts_of(exception, scene.network(0), scene.file(SECOND))) == 1
+
+
+def test_two_readings_of_a_tuned_filter_are_equal() -> None:
+    first, again = (parse_config(TUNED % 'file.name == "x"').filters[0] for _ in range(2))
+    moved = parse_config("# moved\n" + TUNED % 'file.name == "x"').filters[0]
+    other = parse_config(TUNED % 'file.name == "y"').filters[0]
+    assert first.options == again.options == moved.options != other.options
+
+
+@pytest.mark.parametrize(
+    ("exception", "message"),
+    [
+        ("file.name ==", "9:15: exceptions: expected"),
+        ("nosuch(file.name) == 1", "9:15: exceptions: there is no function nosuch\n    nosuch("),
+        ("{stage: 1}", "9:15: exceptions: the key condition is missing: what an event"),
+        ("{stage: -1, condition: a == 1}", "9:23: stage: expected a whole number of at least 0"),
+        ("{stage: 1, condition: a = 1}", "9:37: condition: expected"),
+        ("condition: |\n                a == 1 and\n                b = 1", "9:26: condition: "),
+        ('file.path : "/opt/*"', "9:15: exceptions: unknown key file.path; expected one of"),
+        ('condition: file.path : "/opt/*"', "9:36: not YAML: mapping values are not allowed"),
+    ],
+)
+def test_a_wrong_exception_is_an_error_at_its_place(exception: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(TUNED % exception, source="relay.yaml")
+    assert f"relay.yaml:{message}" in str(caught.value)
+
+
+def test_the_caret_of_a_wrong_condition_stands_in_its_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(TUNED % "condition: |\n                a == 1 and\n                b = 1")
+    shown, caret = str(caught.value).splitlines()[1:3]
+    assert shown.strip() == "b = 1"
+    assert shown[caret.index("^")] == "="
+
+
+def test_what_is_tuned_and_not_there_is_told_with_the_filter_and_both_places() -> None:
+    text = TUNED % "{stage: 2, condition: a == 1}"
+    for changed, wrong in (
+        (text, "there is no stage 2"),
+        (text.replace("6d3b", "6d3c"), "no rule"),
+    ):
+        [item] = parse_config(changed, source="relay.yaml").filters
+        with pytest.raises(ConfigError) as caught:
+            item.make()
+        first, second = str(caught.value).splitlines()
+        assert first == "relay.yaml:3:7: filter eql cannot be made:"
+        assert second.startswith("relay.yaml:6:9: tuning 6d3")
+        assert wrong in second

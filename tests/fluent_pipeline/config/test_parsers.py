@@ -4,13 +4,29 @@ from ipaddress import ip_network
 
 import pytest
 
-from fluent_pipeline.config.parsers import User, network, permissions, user, weight
+from fluent_eql.options import Named, Place
+from fluent_pipeline.config.parsers import (
+    User,
+    named_user,
+    network,
+    permissions,
+    user,
+    weight,
+)
 
 
 def test_a_user_is_a_name_and_a_password_that_may_hold_spaces() -> None:
     assert user("ann  two words ") == User("ann", "two words")
     with pytest.raises(ValueError, match="name and password"):
         user("ann")
+
+
+def test_a_user_may_be_a_name_and_what_stands_there() -> None:
+    place = Place("a.yaml")
+    assert named_user(Named("ann", "two words", place)) == User("ann", "two words")
+    for name, password in (("ann", ""), ("", "secret")):
+        with pytest.raises(ValueError, match="name and password, found an empty one"):
+            named_user(Named(name, password, place))
 
 
 def test_a_password_is_not_printed() -> None:

@@ -7,11 +7,51 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fluent_eql.options import duration, integer, new_path, option, options_of, path, text
+from fluent_eql.options import (
+    Named,
+    Place,
+    duration,
+    integer,
+    new_path,
+    option,
+    options_of,
+    path,
+    text,
+)
 from fluent_pipeline.config.document import compose
-from fluent_pipeline.config.parsers import User, user
+from fluent_pipeline.config.parsers import User, named_user, user
 from fluent_pipeline.config.reader import Reader, suggestion
 from fluent_pipeline.errors import ConfigError
+
+
+def boxed(found: Named) -> Named:
+    if found.name == "none":
+        raise ValueError("a box has a name")
+    return found
+
+
+def boxes_only(value: str) -> Named:
+    raise ValueError(f"expected a map of boxes, found {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ball:
+    colour: str = option("colour", text, "which colour")
+    weight: int = option("mass.grams", integer(1), "how heavy", default=1)
+
+    def __post_init__(self) -> None:
+        if self.colour == "green":
+            raise ValueError("there is no green ball")
+
+
+def ball(value: str) -> Ball:
+    return Ball(colour=text(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    balls: tuple[Ball, ...] = option("balls", ball, "what", default=(), many=True, schema=Ball)
+    best: Ball | None = option("best", ball, "the best", default=None, schema=Ball)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +60,10 @@ class Sample:
     ttl: int = option("state.ttl", duration, "how long", default=5)
     most: int = option("state.max_entities", integer(1), "at most", default=10)
     names: tuple[str, ...] = option("names", text, "which", default=("a",), many=True)
-    users: tuple[User, ...] = option("users", user, "who", default=(), many=True)
+    users: tuple[User, ...] = option("users", user, "who", default=(), many=True, named=named_user)
+    boxes: tuple[Named, ...] = option(
+        "boxes", boxes_only, "boxes", default=(), many=True, schema=Box, named=boxed
+    )
     rules: tuple[Path, ...] = option("rules", path, "existing", default=(), many=True)
     out: Path | None = option("out", new_path, "new", default=None)
 
@@ -88,7 +131,7 @@ def test_a_key_given_twice_in_another_case_is_an_error() -> None:
 
 def test_an_unknown_key_far_from_all_is_told_the_known_ones() -> None:
     error = failure("size: 3\nzzzz: 4\n")
-    assert error.startswith("test.yaml:2:1: sample: unknown key zzzz; expected one of names, out,")
+    assert error.startswith("test.yaml:2:1: sample: unknown key zzzz; expected one of boxes, names")
 
 
 def test_a_value_that_the_parser_refuses_is_an_error_at_the_value() -> None:
@@ -191,6 +234,66 @@ def test_a_user_given_twice_or_without_a_password_is_an_error() -> None:
     assert "the key alice is given twice" in failure("size: 1\nusers: {alice: a, alice: b}\n")
     assert "found an empty one" in failure("size: 1\nusers: {alice: ''}\n")
     assert "expected a single value, found nothing" in failure("size: 1\nusers: {alice: }\n")
+
+
+def boxes(source: str, using: Reader | None = None) -> tuple[Named, ...]:
+    return read(f"size: 1\n{source}", using).boxes
+
+
+def test_a_map_of_free_names_gives_a_value_for_each_with_its_name_and_its_place() -> None:
+    found = boxes("boxes:\n  Left: {balls: [red]}\n  right: {}\n")
+    assert found == (
+        Named("Left", Box(balls=(Ball(colour="red"),)), Place("test.yaml", 3, 3)),
+        Named("right", Box(), Place("test.yaml", 4, 3)),
+    )
+
+
+def test_maps_of_free_names_may_stand_in_a_list() -> None:
+    listed = boxes("boxes: [{a: ~}, {b: ~, c: ~}]\n")
+    assert [box.name for box in listed] == ["a", "b", "c"]
+
+
+def test_a_map_stands_for_an_item_where_the_option_has_keys_for_it() -> None:
+    source = "boxes: {a: {balls: [red, {COLOUR: blue, mass: {grams: 3}}], best: {colour: red}}}\n"
+    (box,) = boxes(source)
+    red, blue = Ball(colour="red"), Ball(colour="blue", weight=3)
+    assert box.value == Box(balls=(red, blue), best=red)
+    assert boxes("boxes: {a: {balls: {colour: red}, best: red}}\n")[0].value == Box(
+        balls=(red,), best=red
+    )
+
+
+def test_variables_are_filled_in_in_maps_too() -> None:
+    using = reader(variables={"NAME": "a", "COLOUR": "red"})
+    (box,) = boxes('boxes: {"${NAME}": {best: "${COLOUR}"}}\n', using)
+    assert (box.name, box.value) == ("a", Box(best=Ball(colour="red")))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("boxes: red", "2:8: boxes: expected a map of boxes, found 'red'"),
+        ("boxes: {a: red}", "2:12: boxes a: expected a map, found a single value"),
+        ("boxes: {a: [red]}", "2:12: boxes a: expected a map, found a list"),
+        ("boxes: {a: {bals: red}}", "2:13: boxes a: unknown key bals; did you mean balls?"),
+        ("boxes: {none: {}}", "2:9: boxes: a box has a name"),
+        ("boxes: {a: {}, a: {}}", "2:16: boxes: the key a is given twice"),
+        ("boxes: {a: {balls: ['']}}", "2:21: balls: expected a text, found nothing"),
+        ("boxes: {a: {balls: [[red]]}}", "2:21: balls: expected a single value, found a list"),
+        ("boxes: {a: {best: {colour: green}}}", "2:19: best: there is no green ball"),
+        ("boxes: {a: {best: {mass.grams: 2}}}", "2:19: best: the key colour is missing"),
+        ("boxes: {a: {best: {mass: {grams: 0}}}}", "2:34: mass.grams: expected a whole number"),
+    ],
+)
+def test_what_is_wrong_in_a_map_is_an_error_at_its_place(source: str, message: str) -> None:
+    assert f"test.yaml:{message}" in failure(f"size: 1\n{source}\n")
+
+
+def test_a_text_that_became_a_map_by_its_colon_is_told_to_be_quoted() -> None:
+    error = failure("size: 1\nboxes: {a: {balls: [light: blue]}}\n")
+    assert "test.yaml:2:21: balls: unknown key light; expected one of colour, mass.grams" in error
+    assert "is quoted as a whole" in error
+    assert "is quoted as a whole" not in failure("size: 1\nlight: blue\n")
 
 
 def test_variables_are_filled_in_before_parsing() -> None:
