@@ -107,9 +107,9 @@ def test_random_queries_find_in_random_streams_what_the_reference_finds() -> Non
 @given(randoms)
 def test_a_random_query_matches_the_records_that_the_reference_says(random: Random) -> None:
     world = World.random(random)
-    query = random_event_query(random, world)
-    text = query.text(random)
     record = random_record(random, world, {"event.category": "file"})
+    query = random_event_query(random, Conditions(random, world, record))
+    text = query.text(random)
     expected = query.matches(record)
     note(f"{expected}")
     assert verdicts(text, record) == {expected}, f"{text}\n{record}"
@@ -151,8 +151,8 @@ def words_of(expression: Expression) -> Iterator[str]:
 
 def test_random_conditions_have_all_of_the_language_in_them() -> None:
     random = Random(1)
-    conditions = (Conditions(random, World.random(random)).condition(2) for _ in range(2000))
-    used = {word for condition in conditions for word in words_of(condition)}
+    conditions = Conditions(random, World.random(random), {})
+    used = {word for _ in range(2000) for word in words_of(conditions.condition(2))}
     operators = {*"+-*/%<>:", "==", "!=", "<=", ">=", "in", "in~", "like", "like~", "regex"}
     operators |= {"regex~", "not in", "not in~", "Not", "And", "Or"}
     values = {"Negative", "str", "int", "float", "None", "True", "False"}

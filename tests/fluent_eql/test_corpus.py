@@ -10,6 +10,7 @@ import pytest
 
 from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
+from fluent_eql.fields import Fields
 from fluent_eql.lang import EventQuery, SequenceQuery, compile_query
 from fluent_eql.rules import Rule
 from fluent_eql.testing import FilterDriver, make_event
@@ -105,6 +106,20 @@ def test_a_query_finds_what_the_corpus_says_however_the_fields_are_spelled(case:
             runner = driver(tested, reorder_window=None)
     warning = case.expected.warning
     assert warning is None or any(warning in told for told in tested.query.warnings)
+
+
+def test_a_condition_alone_says_the_same_as_a_filter_that_screens() -> None:
+    for case in ANSWERED:
+        query = loaded(case.query).query
+        if isinstance(query, EventQuery):
+            matches = query.condition.matches
+            found = [
+                (number,)
+                for number, record in enumerate(case.stream, start=1)
+                if matches(Fields(record))
+            ]
+            assert isinstance(case.expected, Alerts)
+            assert found == list(case.expected.found), case
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)

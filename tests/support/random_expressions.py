@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, TypeVar
@@ -17,6 +19,7 @@ from support.random_records import (
     NUMBERS,
     TEXT,
     TEXTS,
+    Record,
     World,
 )
 from support.reference_eql import (
@@ -34,6 +37,7 @@ from support.reference_eql import (
     Negative,
     Not,
     Or,
+    results,
 )
 from support.reference_eql_functions import INSENSITIVE, OPERATORS, is_number
 
@@ -42,14 +46,16 @@ T = TypeVar("T")
 EQUALITY = ("==", "==", "==", "!=")
 ORDERS = ("<", "<=", ">", ">=")
 LARGEST_EXACT = 2**53
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Conditions:
-    """Makes conditions on the fields of a world."""
+    """Makes conditions on the fields of a world, with the ``sample`` of a record in mind."""
 
-    def __init__(self, random: Random, world: World) -> None:
+    def __init__(self, random: Random, world: World, sample: Record) -> None:
         self._random = random
         self._world = world
+        self._sample = sample
 
     def condition(self, depth: int) -> Expression:
         """A condition with at most so many levels of ``not``, ``and`` and ``or``."""
@@ -123,17 +129,21 @@ class Conditions:
     def _text_test(self) -> Expression:
         name = self._one_of(("startsWith", "endsWith", "stringContains"))
         field, text = self._field_and_text()
-        operand = field if self._chance(0.7) else self._text(1)
-        part = Constant(self._part(text)) if self._chance(0.8) else self._text(1)
+        if self._chance(0.7):
+            return self._call(name, field, self._constant(self._part(text)))
+        operand = self._text(1)
+        part = self._part_of(operand) if self._chance(0.7) else self._text(1)
         return self._call(name, operand, part)
 
     def _numbers_compared(self) -> Expression:
-        other = Constant(self._one_of(NUMBERS[:8])) if self._chance(0.7) else self._number(1)
-        return self._compared((*ORDERS, *EQUALITY), self._number(2), other)
+        number = self._number(2)
+        other = Constant(self._number_like(number)) if self._chance(0.8) else self._number(1)
+        return self._compared((*ORDERS, *EQUALITY, *EQUALITY), number, other)
 
     def _texts_compared(self) -> Expression:
-        other = Constant(self._any_text()) if self._chance(0.7) else self._text(1)
-        return self._compared((*ORDERS, *EQUALITY), self._text(2), other)
+        text = self._text(2)
+        other = self._constant(self._text_like(text)) if self._chance(0.8) else self._text(1)
+        return self._compared((*ORDERS, *EQUALITY, *EQUALITY), text, other)
 
     def _fields_compared(self) -> Expression:
         kind = self._one_of((TEXT, NUMBER, MIXED))
@@ -153,9 +163,10 @@ class Conditions:
         if self._chance(0.2):
             return In(self._truth(), (Constant(self._one_of(BOOLEANS)),))
         if self._chance(0.3):
-            return self._in(self._number(2), self._one_of(NUMBERS[:6]))
-        kind = self._one_of((self._in, self._like, self._matches))
-        return kind(self._text(2), self._any_text())
+            number = self._number(2)
+            return self._in(number, self._number_like(number))
+        kind, text = self._one_of((self._in, self._like, self._matches)), self._text(2)
+        return kind(text, self._text_like(text))
 
     def _constant_test(self) -> Expression:
         """True, false or a condition without a field."""
@@ -189,7 +200,7 @@ class Conditions:
             start = self._constant(self._one_of((0, 1, 2, -1, -3, 9, 1.7, -99)))
             end = self._optional((0, 2, 3, -1, -2, 99), NULL)
             return Call("substring", (inner, start, *end))
-        ends = [Constant(self._part(self._any_text())) for _ in range(2)]
+        ends = self._part_of(inner, most=2), self._part_of(inner, most=2)
         return self._call("between", inner, *ends, *self._optional(BOOLEANS))
 
     def _number(self, depth: int) -> Expression:
@@ -203,8 +214,8 @@ class Conditions:
             return Call("length", (text,))
         if self._chance(0.5):
             return Call("number", (text, *self._optional((10, 16, 2, 8, 36, 1), NULL)))
-        part = Constant(self._part(self._any_text()))
-        return self._call("indexOf", text, part, *self._optional((0, 1, 3, -2, 99), NULL))
+        start = self._optional((0, 1, 3, -2, 99), NULL)
+        return self._call("indexOf", text, self._part_of(text), *start)
 
     def _arithmetic(self, depth: int) -> Expression:
         number = self._number(depth - 1)
@@ -292,6 +303,22 @@ class Conditions:
             return self._any_text()
         start = self._random.randint(0, len(text))
         return recased(self._random, text[start : self._random.randint(start, len(text))])
+
+    def _part_of(self, expression: Expression, *, most: int = 99) -> Constant:
+        """A part of a text that the expression may be."""
+        return Constant(self._part(self._text_like(expression))[:most])
+
+    def _text_like(self, expression: Expression) -> str:
+        """A text that the expression is for the sample, if it is one that can be written."""
+        found = [one for one in results(expression, self._sample) if isinstance(one, str)]
+        texts = [text for text in found if not SURROGATE.search(text)]
+        return self._one_of(texts) if texts else self._any_text()
+
+    def _number_like(self, expression: Expression) -> Any:
+        """A number that the expression is for the sample, if it is one that can be written."""
+        found = [one for one in results(expression, self._sample) if is_number(one)]
+        numbers = [number for number in found if math.isfinite(number)]
+        return self._one_of(numbers or NUMBERS[:8])
 
     def _like_value(self, value: Any) -> Any:
         """A value of the same type."""

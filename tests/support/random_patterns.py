@@ -40,7 +40,7 @@ def random_wildcard(random: Random, text: str) -> str:
 
 def recased(random: Random, text: str) -> str:
     """The text, at times in other cases."""
-    return text.swapcase() if text.isascii() and random.random() < 0.25 else text
+    return text.swapcase() if random.random() < 0.25 else text
 
 
 def random_regex(random: Random, text: str, other: str) -> Regex:

@@ -115,14 +115,14 @@ def tokens(writer: Writer, query: EventQuery) -> list[str]:
     return [writer.category(query.category), "where", *writer.expression(query.condition)]
 
 
-def random_event_query(random: Random, world: World) -> EventQuery:
+def random_event_query(random: Random, conditions: Conditions) -> EventQuery:
     """A query for single events."""
     category = random.choice((None, None, None, *CATEGORIES))
     depth = random.choice((0, 1, 2, 2, 3))
-    return EventQuery(category, Conditions(random, world).condition(depth))
+    return EventQuery(category, conditions.condition(depth))
 
 
-def random_sequence(random: Random, world: World) -> SequenceQuery:
+def random_sequence(random: Random, conditions: Conditions) -> SequenceQuery:
     """A sequence of two to four stages, repeated, missing and ending ones among them."""
     maxspan = random.choice((None, None, 1, 3, 5, 8, 8, 10, 60))
     shared = random.choice(((), (), (Key("host.id"),), (Key("host.id", optional=True),)))
@@ -131,7 +131,7 @@ def random_sequence(random: Random, world: World) -> SequenceQuery:
     def stage(*, runs: int = 1, missing: bool = False) -> Stage:
         names = random.sample(KEYS[1:], own)
         by = tuple(Key(name, random.random() < 0.3) for name in names)
-        return Stage(_stage_query(random, world), by, runs, missing)
+        return Stage(_stage_query(random, conditions), by, runs, missing)
 
     def runs() -> int:
         return random.choice((1, 1, 1, 1, 1, 1, 2, 3))
@@ -161,12 +161,12 @@ def _happening(random: Random, world: World, number: int) -> Happening:
     return Happening(name, time, tiebreaker, record)
 
 
-def _stage_query(random: Random, world: World) -> EventQuery:
+def _stage_query(random: Random, conditions: Conditions) -> EventQuery:
     """A condition that holds often, for a sequence needs several."""
     category = random.choice((None, None, *CATEGORIES))
     if random.random() < 0.35:
         return EventQuery(category, Constant(True))
-    condition = Conditions(random, world).condition(random.choice((0, 0, 1)))
+    condition = conditions.condition(random.choice((0, 0, 1)))
     return EventQuery(None, condition if random.random() < 0.6 else Not(condition))
 
 
@@ -198,7 +198,9 @@ def random_trial(random: Random, *, most_queries: int = 8, most_events: int = 14
     """A stream and up to so many queries of both kinds."""
     world = World.random(random)
     stream = random_stream(random, world, random.randint(most_events // 2, most_events))
-    makers = (random_event_query, random_sequence)
-    number = random.randint(1, most_queries)
-    queries = tuple(random.choice(makers)(random, world) for _ in range(number))
-    return Trial(tuple(stream), queries, tuple(query.text(random) for query in queries))
+    queries = []
+    for _ in range(random.randint(1, most_queries)):
+        conditions = Conditions(random, world, random.choice(stream).record)
+        queries.append(random.choice((random_event_query, random_sequence))(random, conditions))
+    texts = tuple(query.text(random) for query in queries)
+    return Trial(tuple(stream), tuple(queries), texts)

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from fluent_pipeline.net.durable import Item
 
@@ -27,60 +28,80 @@ class Share:
     credit: float = 0
 
 
+class Taker(Protocol):
+    """Who takes frames from the queue's head."""
+
+    share: Share
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it can take more."""
+
+    def take(self, queue: deque[Item], size: float) -> int:
+        """Take frames until they are ``size`` bytes, or it has no more room; how many bytes."""
+
+
 class Feed:
     """Gives the targets that can take something their turns, one after the other.
 
-    A turn gives credit by weight, and what is taken uses it up; who has no credit lets the next
-    one go first (deficit round robin). Who is slow has fewer turns, whatever its weight.
+    A turn gives credit by weight, and what is taken uses it up (deficit round robin). Who is slow
+    has fewer turns, whatever its weight.
     """
 
-    def __init__(self, queue: deque[Item], shares: Iterable[Share]) -> None:
+    def __init__(self, queue: deque[Item]) -> None:
         self.queue = queue
-        self._shares = tuple(shares)
-        self._waiting: dict[Share, asyncio.Future[None]] = {}
+        self._takers: deque[Taker] = deque()
+        self._is_waking = False
 
-    def went_up(self, share: Share) -> None:
+    def join(self, taker: Taker) -> None:
+        """One more target."""
+        self._takers.append(taker)
+
+    def went_up(self, taker: Taker) -> None:
         """A target can take frames."""
-        share.is_up = True
-        share.credit = 0
+        taker.share.is_up = True
+        taker.share.credit = 0
+        self.wake()
 
-    def went_down(self, share: Share, undelivered: Iterable[Item]) -> None:
+    def went_down(self, taker: Taker, undelivered: Iterable[Item]) -> None:
         """A target is gone; what it has not delivered goes to the head, in its order."""
-        share.is_up = False
+        taker.share.is_up = False
         self.queue.extendleft(reversed(list(undelivered)))
-        self.assign()
+        self.wake()
 
-    async def turn(self, share: Share) -> None:
-        """Return when there is something for this target to take."""
-        if self.queue and share.credit > 0 and self._may_take(share):
-            return
-        while True:
-            await asyncio.sleep(0)  # the others may want a turn, too
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting[share] = turn
-            self.assign()
-            try:
-                await turn
-            finally:
-                self._waiting.pop(share, None)
-            if self.queue:
-                share.credit = min(share.credit, 0) + QUANTUM * share.weight
-                if share.credit > 0:
-                    return
+    def wake(self) -> None:
+        """Deal once all that can be read now has been, so that what comes together goes together.
 
-    def took(self, share: Share, size: int) -> None:
-        """A target took so many bytes; the rest is for whoever is next."""
-        share.credit -= size
-        self.assign()
+        To be called when there is something new to take, or room for it.
+        """
+        if not self._is_waking and self.queue:
+            self._is_waking = True
+            asyncio.get_running_loop().call_soon(self._deal_now)
 
-    def assign(self) -> None:
-        """Give the next target that waits its turn, if there is something to take."""
-        if not self.queue:
-            return
-        for share, turn in self._waiting.items():
-            if not turn.done() and self._may_take(share):
-                turn.set_result(None)
+    def deal(self) -> None:
+        """Give turns until nothing is left, or nobody takes anything."""
+        while self.queue:
+            ready = [taker for taker in self._takers if self._may_take(taker)]
+            if not ready:
                 return
+            taker = ready[0]
+            share = taker.share
+            if len(ready) == 1:
+                share.credit = QUANTUM * share.weight
+            else:
+                share.credit = min(share.credit, 0) + QUANTUM * share.weight
+                self._takers.remove(taker)
+                self._takers.append(taker)
+            if share.credit > 0:
+                share.credit -= taker.take(self.queue, share.credit)
 
-    def _may_take(self, share: Share) -> bool:
-        return not share.standby or not any(o.is_up and not o.standby for o in self._shares)
+    def _deal_now(self) -> None:
+        self._is_waking = False
+        self.deal()
+
+    def _may_take(self, taker: Taker) -> bool:
+        if not taker.share.is_up or not taker.has_room:
+            return False
+        return not taker.share.standby or not any(
+            other.share.is_up and not other.share.standby for other in self._takers
+        )

@@ -206,11 +206,11 @@ class _TlsAcceptor(asyncio.Protocol):
 
     async def _secure(self, transport: asyncio.Transport) -> None:
         loop = asyncio.get_running_loop()
-        connection = ClientConnection(self._context)
+        early = _Early()
         try:
             secured = await loop.start_tls(
                 transport,
-                connection,
+                early,
                 self._tls.context,
                 server_side=True,
                 ssl_handshake_timeout=self._context.handshake_timeout,
@@ -222,7 +222,36 @@ class _TlsAcceptor(asyncio.Protocol):
             transport.abort()
             return
         if secured is not None:
-            connection.connection_made(secured)
+            early.hand_over(secured, ClientConnection(self._context))
+
+
+class _Early(asyncio.Protocol):
+    """Keeps what comes right behind a TLS handshake, before the connection is known to be made."""
+
+    def __init__(self) -> None:
+        self._data: list[bytes] = []
+        self._has_ended = False
+        self._is_lost = False
+
+    def data_received(self, data: bytes) -> None:
+        self._data.append(data)
+
+    def eof_received(self) -> None:
+        self._has_ended = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
+
+    def hand_over(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
+        """Let ``protocol`` go on, with what has come so far."""
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if self._data:
+            protocol.data_received(b"".join(self._data))
+        if self._has_ended:
+            protocol.eof_received()
+        if self._is_lost:
+            protocol.connection_lost(None)
 
 
 def _tls_context(config: ForwardInputConfig) -> ssl.SSLContext:

@@ -13,7 +13,8 @@ from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.net.durable import DurableQueue, InMemory, Item
 from fluent_pipeline.net.feed import Feed, Share
 from fluent_pipeline.net.output import QueuedOutput
-from fluent_pipeline.net.target import UNLIMITED, Target
+from fluent_pipeline.net.serving import UNLIMITED
+from fluent_pipeline.net.target import Target
 from fluent_pipeline.net.tls import Renewing
 from fluent_pipeline.protocol.adapt import TargetFormat, adapt
 
@@ -48,7 +49,9 @@ class ForwardOutput(QueuedOutput[Item]):
             )
             for node in nodes
         ]
-        self._feed = Feed(self._queue, [target.share for target in self._targets])
+        self._feed = Feed(self._queue)
+        for target in self._targets:
+            self._feed.join(target)
         self._format = TargetFormat(
             entry_format="keep" if config.entry_format == "auto" else config.entry_format,
             compress=config.compress,
@@ -128,7 +131,7 @@ class ForwardOutput(QueuedOutput[Item]):
 
     def _put(self, entry: Item) -> None:
         super()._put(entry)
-        self._feed.assign()
+        self._feed.wake()
 
     def _delivered(self, size: int) -> None:
         self._frames += 1

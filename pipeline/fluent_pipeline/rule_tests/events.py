@@ -96,7 +96,8 @@ class EventReader:
             return self._called(node, None, what)
         if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
             key, value = node.value[0]
-            if key.value in self._named or isinstance(value, yaml.MappingNode) or is_null(value):
+            is_known = isinstance(key, yaml.ScalarNode) and key.value in self._named
+            if is_known or isinstance(value, yaml.MappingNode) or is_null(value):
                 return self._called(key, value, what)
         if is_null(node):
             self._reader.fail(node, f"{what}: expected an event, found nothing")
@@ -109,6 +110,8 @@ class EventReader:
         if name in self._named:
             return _Short(name, self._named[name], body)
         hint = suggestion(name, self._named) if self._named else "; there are none"
+        if body.changes:
+            hint += f"; a field that stands alone has dots: {name}.{body.changes[0].name}"
         self._reader.fail(key, f"{what}: expected the name of an event, found {name}{hint}")
         return _Short(None, self._defaults, body)
 

@@ -78,9 +78,11 @@ class VariationReader:
             field = ".".join(path)
             if path == (ID,):
                 self._reader.fail(place, f"{what}: {ID} cannot be varied")
-            elif not isinstance(values, yaml.SequenceNode):
-                message = f"{what}: {field}: expected a list of values, found {kind(values)}"
-                self._reader.fail(values, message)
+            elif not isinstance(values, yaml.SequenceNode) or not values.value:
+                found = "an empty one" if isinstance(values, yaml.SequenceNode) else kind(values)
+                self._reader.fail(
+                    values, f"{what}: {field}: expected a list of values, found {found}"
+                )
             elif path == (AT,):
                 for item in values.value:
                     yield _variation(name, item, numbers, (), self._bodies.time(item, what))

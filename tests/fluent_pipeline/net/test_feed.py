@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from typing import Any
 
 import pytest
@@ -9,74 +9,100 @@ import pytest
 from fluent_pipeline.net.feed import QUANTUM, Feed, Share
 
 
-def feed_of(*shares: Share, items: int = 0) -> Feed:
-    queue: deque[Any] = deque(range(items))
-    made = Feed(queue, shares)
-    for share in shares:
-        made.went_up(share)
-    return made
+class Taker:
+    """Takes items that are each a quantum; ``room`` is for how many it has room."""
+
+    def __init__(self, *, weight: float = 1, standby: bool = False, room: float = 10**9) -> None:
+        self.share = Share(weight, standby)
+        self.room = room
+        self.taken: list[Any] = []
+
+    @property
+    def has_room(self) -> bool:
+        return self.room > 0
+
+    def take(self, queue: deque[Any], size: float) -> int:
+        before = len(self.taken)
+        while queue and self.room > 0 and (len(self.taken) - before) * QUANTUM < size:
+            self.taken.append(queue.popleft())
+            self.room -= 1
+        return (len(self.taken) - before) * QUANTUM
 
 
-async def taking(
-    feed: Feed, share: Share, name: str, taken: Counter[str], size: int = QUANTUM
-) -> None:
-    """A target that takes one item at a time, for ever."""
-    while True:
-        await feed.turn(share)
-        feed.queue.popleft()
-        taken[name] += 1
-        feed.took(share, size)
+async def feed_of(*takers: Taker, items: int = 0) -> Feed:
+    feed = Feed(deque())
+    for taker in takers:
+        feed.join(taker)
+        feed.went_up(taker)
+    feed.queue.extend(range(items))  # type: ignore[arg-type]
+    feed.deal()
+    return feed
 
 
-async def run(feed: Feed, shares: dict[str, Share]) -> Counter[str]:
-    """Let the targets take until the queue is empty."""
-    taken: Counter[str] = Counter()
-    tasks = [asyncio.create_task(taking(feed, s, n, taken)) for n, s in shares.items()]
-    async with asyncio.timeout(10):
-        while feed.queue:
-            await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    return taken
-
-
-@pytest.mark.parametrize(("weight", "expected"), [(1, 500), (3, 250)])
+@pytest.mark.parametrize(("weight", "expected"), [(1, 500), (3, 250), (0.5, 667)])
 async def test_targets_get_their_share_by_weight(weight: float, expected: int) -> None:
-    shares = {"a": Share(), "b": Share(weight=weight)}
-    taken = await run(feed_of(*shares.values(), items=1000), shares)
-    assert abs(taken["a"] - expected) < 20
-    assert sum(taken.values()) == 1000
+    first, second = Taker(), Taker(weight=weight)
+    feed = await feed_of(first, second, items=1000)
+    assert abs(len(first.taken) - expected) < 5
+    assert sorted(first.taken + second.taken) == list(range(1000))
+    assert not feed.queue
 
 
-async def test_a_target_that_does_not_take_holds_nobody_up() -> None:
-    shares = {"a": Share(), "b": Share()}
-    feed = feed_of(*shares.values(), items=100)
-    assert await run(feed, {"a": shares["a"]}) == {"a": 100}
+async def test_a_target_without_room_holds_nobody_up() -> None:
+    first, second = Taker(), Taker(room=3)
+    feed = await feed_of(first, second, items=100)
+    assert (len(first.taken), len(second.taken)) == (97, 3)
+    assert not feed.queue
+
+
+async def test_what_nobody_has_room_for_stays_in_its_order() -> None:
+    taker = Taker(room=3)
+    feed = await feed_of(taker, items=6)
+    assert (taker.taken, list(feed.queue)) == ([0, 1, 2], [3, 4, 5])
 
 
 async def test_a_standby_gets_something_only_while_no_other_is_up() -> None:
-    shares = {"a": Share(), "spare": Share(standby=True)}
-    feed = feed_of(*shares.values(), items=100)
-    assert await run(feed, shares) == {"a": 100}
-    feed.went_down(shares["a"], list(range(50)))  # type: ignore[arg-type]
-    assert await run(feed, {"spare": shares["spare"]}) == {"spare": 50}
+    taker, spare = Taker(), Taker(standby=True)
+    feed = await feed_of(taker, spare, items=100)
+    assert (len(taker.taken), spare.taken) == (100, [])
+    feed.went_down(taker, list(range(50)))  # type: ignore[arg-type]
+    feed.deal()
+    assert spare.taken == list(range(50))
+
+
+async def test_a_standby_gets_nothing_while_another_is_up_without_room() -> None:
+    spare = Taker(standby=True)
+    feed = await feed_of(Taker(room=0), spare, items=5)
+    assert (len(feed.queue), spare.taken) == (5, [])
 
 
 async def test_what_a_target_gives_back_comes_first_and_in_its_order() -> None:
-    share = Share()
-    feed = feed_of(share, items=0)
+    taker = Taker(room=0)
+    feed = await feed_of(taker)
     feed.queue.extend([3, 4])  # type: ignore[list-item]
-    feed.went_down(share, [1, 2])  # type: ignore[list-item]
+    feed.went_down(taker, [1, 2])  # type: ignore[list-item]
     assert list(feed.queue) == [1, 2, 3, 4]
 
 
 async def test_a_target_that_comes_back_does_not_make_up_for_what_it_missed() -> None:
-    shares = {"a": Share(), "b": Share()}
-    feed = feed_of(*shares.values(), items=100)
-    feed.went_down(shares["b"], [])
-    await run(feed, {"a": shares["a"]})
-    feed.went_up(shares["b"])
+    first, second = Taker(), Taker()
+    feed = await feed_of(first)
+    feed.join(second)
     feed.queue.extend(range(100))  # type: ignore[arg-type]
-    taken = await run(feed, shares)
-    assert abs(taken["a"] - taken["b"]) < 10
+    feed.deal()
+    assert (len(first.taken), len(second.taken)) == (100, 0)
+    feed.went_up(second)
+    feed.queue.extend(range(100))  # type: ignore[arg-type]
+    feed.deal()
+    assert abs(len(first.taken) - 100 - len(second.taken)) < 3
+
+
+async def test_what_comes_together_is_dealt_together() -> None:
+    taker = Taker()
+    feed = await feed_of(taker)
+    for item in range(3):
+        feed.queue.append(item)  # type: ignore[arg-type]
+        feed.wake()
+    assert taker.taken == []
+    await asyncio.sleep(0)
+    assert taker.taken == [0, 1, 2]

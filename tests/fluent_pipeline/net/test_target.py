@@ -150,7 +150,7 @@ async def test_health_is_lost_only_when_no_target_is_up(tmp_path: Path) -> None:
 async def test_a_target_gets_no_more_while_too_much_is_unacknowledged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fluent_pipeline.net.target.MOST_FRAMES_IN_FLIGHT", 8)
+    monkeypatch.setattr("fluent_pipeline.net.serving.MOST_FRAMES_IN_FLIGHT", 8)
     async with target() as behind:
         behind.acks = False
         text = configuration(
