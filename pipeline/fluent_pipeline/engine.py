@@ -261,11 +261,10 @@ class Engine:
         return events
 
     def _keep_undecided(self, passage: _Passage, outcome: Outcome) -> None:
-        spoken_for = {event for event, _ in outcome.decided}.union(outcome.held)
+        held = set(outcome.held)
         for event in passage.entries:
-            if event not in spoken_for:
+            if event not in held and self._passages.pop(event, None) is not None:
                 passage.waiting -= 1
-                del self._passages[event]
 
     def _apply(self, number: int, outcome: Outcome, now: int, sent: list[Outgoing]) -> None:
         """Carry out what a stage's filter decided, for whichever frames."""

@@ -82,7 +82,11 @@ class Projection:
             try:
                 if self._unusual(root) == self._no_unusual:
                     values = [
-                        (leaf,) if leaf.__class__ is str else _values_of(leaf)
+                        (leaf,)
+                        if leaf.__class__ is str
+                        else ()
+                        if leaf is None
+                        else _values_of(leaf)
                         for leaf in self._usual(root)
                     ]
                     return dict(zip(self._names, values, strict=False))

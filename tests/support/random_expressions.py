@@ -17,6 +17,7 @@ from support.random_records import (
     MIXED,
     NUMBER,
     NUMBERS,
+    NUMERAL,
     TEXT,
     TEXTS,
     Record,
@@ -200,8 +201,8 @@ class Conditions:
             start = self._constant(self._one_of((0, 1, 2, -1, -3, 9, 1.7, -99)))
             end = self._optional((0, 2, 3, -1, -2, 99), NULL)
             return Call("substring", (inner, start, *end))
-        ends = self._part_of(inner, most=2), self._part_of(inner, most=2)
-        return self._call("between", inner, *ends, *self._optional(BOOLEANS))
+        ends = [self._part_of(inner, most=self._one_of((1, 1, 2))) for _ in range(2)]
+        return self._call("between", inner, *ends, *self._optional((True, True, False)))
 
     def _number(self, depth: int) -> Expression:
         """A number with a field in it."""
@@ -209,11 +210,12 @@ class Conditions:
             return self._field(NUMBER, MIXED)
         if self._chance(0.45):
             return self._arithmetic(depth)
-        text = self._text(depth - 1)
         if self._chance(0.35):
-            return Call("length", (text,))
+            numeral = self._field(NUMERAL) if self._chance(0.8) else self._text(depth - 1)
+            return Call("number", (numeral, *self._optional((10, 16, 2, 8, 36, 1), NULL)))
+        text = self._text(depth - 1)
         if self._chance(0.5):
-            return Call("number", (text, *self._optional((10, 16, 2, 8, 36, 1), NULL)))
+            return Call("length", (text,))
         start = self._optional((0, 1, 3, -2, 99), NULL)
         return self._call("indexOf", text, self._part_of(text), *start)
 

@@ -57,7 +57,9 @@ def random_regex(random: Random, text: str, other: str) -> Regex:
 
 def _regex(random: Random, text: str) -> Regex:
     """A regular expression that most likely matches the text."""
-    if len(text) > 1 and random.random() < 0.5:
+    if len(text) == 1 and random.random() < 0.7:
+        return _char(random, text)
+    if len(text) > 1 and random.random() < 0.65:
         middle = random.randint(0, len(text))
         return Then(_regex(random, text[:middle]), _regex(random, text[middle:]))
     chance = random.random()
@@ -92,9 +94,8 @@ def _char(random: Random, char: str) -> Regex:
     """What matches one character, most likely this one."""
     classes = [letter for letter, chars in CLASSES.items() if char in chars]
     letter = random.choice(classes or ["W", "S", "D"])
-    before, after = chr(max(ord(char) - 2, 1)), chr(ord(char) + 1)
-    is_safe = not 0xD7F0 < ord(char) < 0xE010
-    around = before + after if is_safe else char
+    middle = ord(recased(random, char)[0])
+    around = chr(max(middle - 2, 1)) + chr(middle + 1)
     part = random.choice((recased(random, char), around, Class(letter), Class(letter.swapcase())))
     options = (
         Text(recased(random, char)),

@@ -16,7 +16,7 @@ TEXTS = (
     *("bash", "BASH", "ash", "/tmp/a.sh", "/TMP/A.sh", "a*b", "a?b", "", "12", "0x1F", "-7"),
     *("1.5e3", "x\ny", "Ärger", "ärger", "\u212a\u017f", "ks", "a.b-c", 'say "hi"', "\\d+", "😀x"),
     *("aaa", "abab", "443", "99999999999999999999", "true", "a b\tc", "é", "~a&b|<1-5>@#", "0b1"),
-    *("/tmp/a\n.sh", "\n\r\n", "a\u2028b", "ÄRGER", "xaxbxcx"),
+    *("/tmp/a\n.sh", "\n\r\n", "a\u2028b", "ÄRGER", " x ", '""', "xaxbxcx", "b-a-b-a"),
 )
 NUMBERS = (0, 1, 2, 7, -3, 443, 2.5, 1.0, -0.0, 1e10, 0.0001, 65535, 2**63, -(2**63), 2**64 - 1)
 ADDRESSES = (
@@ -32,13 +32,19 @@ ADDRESSES = (
         "2001:db8::",
     ),
 )
+NUMERALS = (
+    *("12", "0x1F", "-7", "+5", "1.5e3", "99999999999999999999", ".5", "5.", "007", "0b1", "1e"),
+    *("0x", "-0x1F", "0x0x1", "7f", "1_000", " 5", "", "-", "٣", "0x8000000000000000", "-0", "Zz"),
+)
 BOOLEANS = (True, False)
 
 TEXT, NUMBER, ADDRESS, BOOLEAN, MIXED = "text", "number", "address", "boolean", "mixed"
+NUMERAL = "numeral"
 POOLS: dict[str, tuple[Any, ...]] = {
     TEXT: TEXTS,
     NUMBER: NUMBERS,
     ADDRESS: ADDRESSES,
+    NUMERAL: NUMERALS,
     BOOLEAN: BOOLEANS,
     MIXED: (*TEXTS[:6], *NUMBERS[:6], *BOOLEANS, *ADDRESSES[:2]),
 }
@@ -51,6 +57,7 @@ FIELDS = {
     "destination.port": NUMBER,
     "source.ip": ADDRESS,
     "process.trusted": BOOLEAN,
+    "process.code": NUMERAL,
     "any": MIXED,
     "any.x": MIXED,
     'w"ei`rd': MIXED,

@@ -160,7 +160,7 @@ class Writer:
     def _char(self, char: str) -> str:
         if char in ESCAPES and (char != "'" or self._chance(0.5)):
             return f"\\{ESCAPES[char]}"
-        if self._chance(0.03) or not char.isprintable():
+        if self._chance(0.06) or not char.isprintable():
             return self._one_of([f"\\u{{{ord(char):08x}}}", f"\\u{{{ord(char):02X}}}"])
         return char
 

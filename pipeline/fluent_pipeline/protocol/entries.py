@@ -112,6 +112,10 @@ def _reason_of(error: Exception) -> str:
 
 def _entry_of(payload: bytes | memoryview, start: int, end: int, reason: str, mode: Mode) -> Entry:
     if not reason:
+        if mode is not Mode.MESSAGE and (common := COMMON_FORMS.match(payload, start, end)):
+            kind, time = _event_time(common[common.lastindex or 0])
+            time_start, time_end = common.span(common.lastindex or 0)
+            return Entry(start, end, kind, time, time_start - 2, time_end, common.end(), end)
         try:
             return _read(payload[start:end], start, mode)
         except (msgpack.UnpackException, ValueError, TypeError) as error:
@@ -121,12 +125,6 @@ def _entry_of(payload: bytes | memoryview, start: int, end: int, reason: str, mo
 
 def _read(raw: bytes | memoryview, start: int, mode: Mode) -> Entry:
     """Read an entry that begins at ``start`` of its payload. Raises ValueError."""
-    if mode is not Mode.MESSAGE and (common := COMMON_FORMS.match(raw)):
-        group = common.lastindex or 0
-        kind, time = _event_time(common[group])
-        end, record = start + len(raw), start + common.end()
-        time_start, time_end = common.span(group)
-        return Entry(start, end, kind, time, start + time_start - 2, start + time_end, record, end)
     unpacker = _unpacker(raw)
     if mode is not Mode.MESSAGE:
         _open_pair(unpacker, raw, 0, "[time, record]")

@@ -21,6 +21,8 @@ def order_of(time: int, tiebreaker: Any, arrival: int) -> Order:
 
     ``tiebreaker`` counts only where it is a number, and NaN, which has no place, is none.
     """
+    if tiebreaker.__class__ is int:
+        return time, tiebreaker, arrival
     known = isinstance(tiebreaker, int | float) and not isinstance(tiebreaker, bool)
     return time, tiebreaker if known and not math.isnan(tiebreaker) else math.inf, arrival
 
