@@ -9,6 +9,7 @@ import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from fluent_eql.api import Metric, Noticing
@@ -33,6 +34,7 @@ from fluent_pipeline.net.upstream import ForwardOutput
 from fluent_pipeline.net.writers import AppendToFile, LineOutput, write_to_stdout
 from fluent_pipeline.place import ALONE, Place
 from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.reloading import reread
 
 KEPT = 32 * 1024 * 1024
 """The most that glibc takes for M_MMAP_THRESHOLD."""
@@ -47,7 +49,8 @@ class Relay:
 
     Making one compiles the rules and opens nothing: a wrong configuration is a ConfigError here.
     Of several workers each has one: ``place`` says which it is, ``stages`` are then given, and
-    ``before_flush`` is awaited before what is held is decided at a stop.
+    ``before_flush`` is awaited before what is held is decided at a stop. ``read_again`` gives the
+    configuration as it is at a reload; without it only certificates are read again.
     """
 
     def __init__(
@@ -57,7 +60,11 @@ class Relay:
         place: Place = ALONE,
         stages: Sequence[Stage] | None = None,
         before_flush: Callable[[], Awaitable[None]] | None = None,
+        read_again: Callable[[], Config] | None = None,
     ) -> None:
+        self._config = config
+        self._read_again = read_again
+        self._reloading = asyncio.Lock()
         self._place = place
         self._before_flush = before_flush
         self._grace = config.service.grace / 10**9
@@ -118,6 +125,26 @@ class Relay:
             self._journals.close()
         if self.monitor is not None:
             await self.monitor.stop()
+
+    async def reload(self) -> list[str]:
+        """Read certificates, the configuration of the filters and their files again.
+
+        What cannot be used leaves what there was; the answer says what that is, and why. Clients
+        are served meanwhile.
+        """
+        problems = self.renew_certificates()
+        if self._read_again is None:
+            return problems
+        async with self._reloading:
+            try:
+                stages = self._engine.stages
+                after, found = await reread(self._read_again, stages, self._config)
+            except ConfigError as error:
+                return [*problems, str(error)]
+            self._driver.reload(found)
+            self._config = replace(self._config, filters=after.filters)
+            spare_what_stays()
+        return problems
 
     def renew_certificates(self) -> list[str]:
         """Read the files of certificates again; what cannot be used leaves the old ones.
@@ -189,7 +216,7 @@ class Relay:
             service.http_port,
             troubles=self.troubles,
             sample=self.metrics,
-            reload=self.renew_certificates,
+            reload=self.reload,
             token=service.http_token,
         )
 
@@ -232,12 +259,18 @@ class Relay:
 
 
 async def serve(relay: Relay) -> None:
-    """Run a relay until SIGTERM or SIGINT; SIGHUP makes it read its certificates again."""
+    """Run a relay until SIGTERM or SIGINT; SIGHUP makes it reload what can be."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    reloads = set[asyncio.Task[list[str]]]()
+
+    def reload() -> None:
+        reloads.add(task := loop.create_task(relay.reload()))
+        task.add_done_callback(reloads.discard)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, relay.renew_certificates)
+    loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         await relay.run(stop)
     finally:

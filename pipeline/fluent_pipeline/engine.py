@@ -7,12 +7,12 @@ what it gives back. A frame in which no filter changes anything leaves as the by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fluent_eql.api import Drop, Emission, Filter, Outcome, Replace, Verdict
+from fluent_eql.api import Drop, Emission, Filter, Outcome, Reloadable, Replace, Verdict
 from fluent_eql.event import Event
 from fluent_pipeline.protocol.entries import Entry, EntryKind, entries_at, walk
 from fluent_pipeline.protocol.frames import Frame, frame_of
@@ -195,6 +195,18 @@ class Engine:
         sent: list[Outgoing] = []
         for number, stage in enumerate(self.stages):
             self._apply(number, stage.filter.flush(now), now, sent)
+        return sent
+
+    def reload(self, successors: Mapping[int, Filter], now: int) -> list[Outgoing]:
+        """Have filters, by the numbers of their stages, go on as others; what can be sent now.
+
+        See :class:`fluent_eql.api.Reloadable`, which they have to be, without an objection.
+        """
+        sent: list[Outgoing] = []
+        for number, successor in successors.items():
+            current = self.stages[number].filter
+            if isinstance(current, Reloadable):
+                self._apply(number, current.go_on_as(successor, now), now, sent)
         return sent
 
     @property

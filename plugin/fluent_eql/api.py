@@ -171,6 +171,24 @@ class Stateful(Protocol):
 
 
 @runtime_checkable
+class Reloadable(Protocol):
+    """What a filter has, too, that can be changed while it runs.
+
+    A pipeline makes another filter of the changed options, asks whether there is an
+    :meth:`objection` and, where there is none, has the filter go on as that one.
+    """
+
+    def objection(self, successor: Any) -> str | None:
+        """Why it cannot go on as ``successor``, a filter of the same type; None where it can."""
+
+    def go_on_as(self, successor: Any, now: int) -> Outcome:
+        """Do from now on what ``successor`` would do, which is never used again.
+
+        The filter keeps of its state what is still of use.
+        """
+
+
+@runtime_checkable
 class Noticing(Protocol):
     """What a filter has, too, that has to tell people something once it has been made."""
 

@@ -121,9 +121,13 @@ class EventRule:
 
 
 class SequenceRule:
-    """A rule of several events, and what is remembered of those that came."""
+    """A rule of several events, and what is remembered of those that came.
 
-    def __init__(self, rule: Rule, query: SequenceQuery, settings: EqlOptions) -> None:
+    ``number`` is its place among the rules.
+    """
+
+    def __init__(self, number: int, rule: Rule, query: SequenceQuery, settings: EqlOptions) -> None:
+        self.number = number
         self.rule = rule
         self.matched = 0
         self._query = query
@@ -223,19 +227,17 @@ class SequenceRule:
 class EvictionWarnings:
     """Says that rules forget join keys for want of room, at most once a minute for each rule."""
 
-    def __init__(self, rules: Sequence[SequenceRule]) -> None:
-        self._rules = rules
-        self._told = [0] * len(rules)
-        self._silent_until = [0] * len(rules)
+    def __init__(self) -> None:
+        self._told: dict[SequenceRule, int] = {}
+        self._silent_until: dict[SequenceRule, int] = {}
 
-    def due(self, now: int) -> Iterator[str]:
+    def due(self, rules: Iterable[SequenceRule], now: int) -> Iterator[str]:
         """The warnings to give now."""
-        for number, sequence in enumerate(self._rules):
-            evicted = sequence.matcher.evicted
-            if evicted > self._told[number] and now >= self._silent_until[number]:
-                fresh = evicted - self._told[number]
-                self._told[number] = evicted
-                self._silent_until[number] = now + WARNING_INTERVAL
+        for sequence in rules:
+            fresh = sequence.matcher.evicted - self._told.get(sequence, 0)
+            if fresh and now >= self._silent_until.get(sequence, 0):
+                self._told[sequence] = sequence.matcher.evicted
+                self._silent_until[sequence] = now + WARNING_INTERVAL
                 yield (
                     f"{sequence.rule.name}: {fresh} join keys forgotten before their time; "
                     "alerts may be missed: raise state.max_entities or lower state.ttl"

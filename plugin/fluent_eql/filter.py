@@ -12,10 +12,8 @@ from typing import NamedTuple
 from fluent_eql.alert import Alert
 from fluent_eql.api import KEEP, Body, Emission, Metric, Note, Outcome, Problem, Replace
 from fluent_eql.detection import (
-    EventRule,
     EvictionWarnings,
     Observation,
-    Observer,
     SequenceRule,
     StagesOfKey,
     typed_key,
@@ -24,7 +22,6 @@ from fluent_eql.enrich import enrich
 from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
 from fluent_eql.held import Held, Subject, match_of, note_of
-from fluent_eql.lang import SequenceQuery
 from fluent_eql.loading import load_for
 from fluent_eql.match.agenda import Agenda
 from fluent_eql.match.entity import Entity
@@ -32,20 +29,17 @@ from fluent_eql.match.machine import StageMatch, order_of
 from fluent_eql.match.window import ReorderWindow
 from fluent_eql.notes import decode_note, digest_of
 from fluent_eql.rules import Rule
-from fluent_eql.screen import Screen
-from fluent_eql.settings import EqlOptions
-
-WORTH_A_SCAN = 4
-"""The number of rules from which on a scan costs less than to test them all."""
+from fluent_eql.running import RunningRules, changes_between
+from fluent_eql.settings import EqlOptions, fixed_keys_changed
 
 
 class _Undecided(NamedTuple):
-    """A sequence of the rule ``number`` that is decided when the event time ``deadline`` is over.
+    """A sequence of a rule that is decided when the event time ``deadline`` is over.
 
     ``held`` is the event that waits for it, None where it has left.
     """
 
-    number: int
+    sequence: SequenceRule
     entity: Entity
     match: StageMatch
     deadline: int
@@ -60,20 +54,15 @@ class EqlFilter:
     def __init__(self, rules: Sequence[Rule], settings: EqlOptions) -> None:
         self._settings = settings
         self._is_timed = settings.reorder_window is not None
-        self.rules = tuple(rules)
         self.refused: tuple[SourceError, ...] = ()
-        self._event_rules, self._sequences = _by_kind(rules, settings)
-        self._window = ReorderWindow(settings.reorder_window)
+        self._running = RunningRules(rules, settings)
+        self._window: ReorderWindow[SequenceRule] = ReorderWindow(settings.reorder_window)
         self._agenda: Agenda[_Undecided] = Agenda()
-        self._observer = Observer([rule.query for rule in rules], settings)
-        self._screen = Screen([condition for rule in rules for condition in rule.query.conditions])
-        self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
-        self._everyone = range(len(rules))
         self._arrivals = count()
         self._is_noting = False
         self._decoded = 0
         self._alerts: Counter[tuple[str, bool]] = Counter()
-        self._evictions = EvictionWarnings(tuple(self._sequences.values()))
+        self._evictions = EvictionWarnings()
 
     @classmethod
     def create(cls, options: EqlOptions) -> EqlFilter:
@@ -89,27 +78,32 @@ class EqlFilter:
         return made
 
     @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that run."""
+        return self._running.rules
+
+    @property
     def notices(self) -> list[str]:
         """What is wrong with rules that do not run, see :class:`fluent_eql.api.Noticing`."""
         return [str(error) for error in self.refused]
 
     def screen(self, body: Body) -> Sequence[int] | None:
-        return self._screen.offsets(body)
+        return self._running.screen.offsets(body)
 
     def process(self, events: Sequence[Event], now: int) -> Outcome:
         outcome = Outcome()
         holds = [held for event in events if (held := self._take(event, now, outcome))]
         self._decide_due(now, outcome)
         outcome.held = [held.event for held in holds if held.open]
-        outcome.warnings += self._evictions.due(now)
+        outcome.warnings += self._evictions.due(self._running.sequences.values(), now)
         return outcome
 
     def advance(self, now: int) -> Outcome:
         outcome = Outcome()
         self._decide_due(now, outcome)
-        for sequence in self._sequences.values():
+        for sequence in self._running.sequences.values():
             sequence.matcher.expire(now)
-        outcome.warnings += self._evictions.due(now)
+        outcome.warnings += self._evictions.due(self._running.sequences.values(), now)
         return outcome
 
     def next_deadline(self) -> int | None:
@@ -124,7 +118,7 @@ class EqlFilter:
         """
         outcome = Outcome()
         for waiting in self._window.all():
-            self._decide(waiting.number, waiting.entity, waiting.entity.take_all(), outcome)
+            self._decide(waiting.rule, waiting.entity, waiting.entity.take_all(), outcome)
         for undecided in self._agenda.take(None):
             self._end_of(undecided, outcome, is_over=not self._is_timed)
         return outcome
@@ -132,13 +126,13 @@ class EqlFilter:
     @property
     def memory(self) -> int:
         """The longest ``state.ttl`` of a rule, see :class:`fluent_eql.api.Stateful`."""
-        return max((rule.matcher.ttl for rule in self._sequences.values()), default=0)
+        return max((rule.matcher.ttl for rule in self._running.sequences.values()), default=0)
 
     def recall(self, notes: Iterable[tuple[int, bytes]], now: int) -> list[str]:
         """Know noted stage matches again, see :class:`fluent_eql.api.Stateful`."""
         self._is_noting = True
-        numbers = {sequence.rule.id: n for n, sequence in self._sequences.items()}
-        found: dict[Hashable, tuple[int, StageMatch]] = {}
+        sequences = {sequence.rule.id: sequence for sequence in self._running.sequences.values()}
+        found: dict[Hashable, tuple[SequenceRule, StageMatch]] = {}
         unreadable, forgotten = 0, dict[str, None]()
         for age, data in notes:
             try:
@@ -146,18 +140,46 @@ class EqlFilter:
             except ValueError:
                 unreadable += 1
                 continue
-            number = numbers.get(noted.rule_id)
-            if number is None or noted.digest != digest_of(self.rules[number]):
+            sequence = sequences.get(noted.rule_id)
+            if sequence is None or noted.digest != digest_of(sequence.rule):
                 forgotten[noted.rule_id] = None
             else:
                 match = match_of(noted, now - age)
-                found[number, typed_key(noted.by), noted.order] = number, match
-        for number, match in sorted(found.values(), key=lambda item: item[1].arrived):
-            self._remember(number, typed_key(match.subject.by), match)
+                found[noted.rule_id, typed_key(noted.by), noted.order] = sequence, match
+        for sequence, match in sorted(found.values(), key=lambda item: item[1].arrived):
+            self._remember(sequence, typed_key(match.subject.by), match)
         numbered = [match.order[2] + 1 for _, match in found.values()]
         self._arrivals = count(max(next(self._arrivals), *numbered, 0))
         told = [f"{rule_id}: what the rule remembered is forgotten" for rule_id in forgotten]
         return told + ([f"{unreadable} notes cannot be read"] if unreadable else [])
+
+    def objection(self, successor: EqlFilter) -> str | None:
+        """Why this cannot go on as ``successor``, see :class:`fluent_eql.api.Reloadable`.
+
+        That is a setting that what is remembered depends on, or a rule file that has become wrong.
+        """
+        if fixed := fixed_keys_changed(self._settings, successor._settings):
+            return f"{', '.join(fixed)}: only a restart can change that"
+        known = {error.source for error in self.refused}
+        fresh = [str(error) for error in successor.refused if error.source not in known]
+        return "\n".join(fresh) or None
+
+    def go_on_as(self, successor: EqlFilter, now: int) -> Outcome:
+        """Run the rules of ``successor``, see :class:`fluent_eql.api.Reloadable`.
+
+        A rule that has not changed keeps what it remembers. What waits for one that has, or that
+        is gone, is decided at once by the rule as it was.
+        """
+        outcome = Outcome()
+        kept = successor._running.take_over(self._running)
+        for sequence, entity, match in self._window.without(kept):
+            self._decide(sequence, entity, entity.take(match.order), outcome)
+        for undecided in self._agenda.take_where(lambda item: item.sequence not in kept):
+            self._end_of(undecided, outcome, is_over=False)
+        outcome.warnings.append(changes_between(self.rules, successor.rules))
+        self._settings, self.refused = successor._settings, successor.refused
+        self._running = successor._running
+        return outcome
 
     def metrics(self) -> Iterator[Metric]:
         yield Metric(
@@ -175,7 +197,7 @@ class EqlFilter:
                     self._alerts[rule.id, late],
                     (*rule.labels, ("late", str(late).lower())),
                 )
-        for sequence in self._sequences.values():
+        for sequence in self._running.sequences.values():
             yield from sequence.metrics()
 
     def time_of(self, event: Event) -> int:
@@ -183,7 +205,7 @@ class EqlFilter:
 
         Raises ValueError where its record is not one msgpack map.
         """
-        return self._observer.observe(event).time
+        return self._running.observer.observe(event).time
 
     def _take(self, event: Event, now: int, outcome: Outcome) -> Held | None:
         """Look at one event: its single-event alerts, and its stage matches into the window.
@@ -192,16 +214,17 @@ class EqlFilter:
         """
         self._decoded += 1
         try:
-            seen = self._observer.observe(event)
+            seen = self._running.observer.observe(event)
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
             return None
         held: Held | None = None
-        matches: list[tuple[int, StageMatch]] = []
-        for number in self._suspects(event.raw):
-            sequence = self._sequences.get(number)
+        matches: list[tuple[SequenceRule, StageMatch]] = []
+        running = self._running
+        for number in running.suspects(event.raw):
+            sequence = running.sequences.get(number)
             if sequence is None:
-                event_rule = self._event_rules[number]
+                event_rule = running.events[number]
                 if event_rule.matches(seen):
                     held = held or Held(event)
                     held.alerts.append((number, event_rule.alert(seen), True))
@@ -215,10 +238,10 @@ class EqlFilter:
                     sequence.kept(event, found), found.by, held if completes else None
                 )
                 match = self._match(seen, found, now, subject)
-                self._remember(number, found.key, match)
+                self._remember(sequence, found.key, match)
                 sequence.matched += 1
                 if self._is_noting:
-                    matches.append((number, match))
+                    matches.append((sequence, match))
         if held is None:
             self._note(event, matches, outcome)
             return None
@@ -228,60 +251,53 @@ class EqlFilter:
         self._settle(held, outcome)
         return None
 
-    def _suspects(self, raw: bytes) -> Iterable[int]:
-        """The rules, by their numbers, that a record may satisfy, in their order."""
-        if len(self._everyone) < WORTH_A_SCAN:
-            return self._everyone
-        return sorted({self._rule_of[number] for number in self._screen.suspects(raw)})
-
     def _match(
         self, seen: Observation, found: StagesOfKey, now: int, subject: Subject
     ) -> StageMatch:
         order = order_of(seen.time, seen.tiebreaker, next(self._arrivals))
         return StageMatch(order, found.stages, seen.identity, now, subject)
 
-    def _remember(self, number: int, key: Hashable, match: StageMatch) -> None:
+    def _remember(self, sequence: SequenceRule, key: Hashable, match: StageMatch) -> None:
         """Let a stage match wait among those of its key.
 
         It is run with the next one of the key that is due: that is one that could complete a
         sequence, comes late, or is one of many.
         """
-        matcher = self._sequences[number].matcher
+        matcher = sequence.matcher
         entity = matcher.add(key, match)
         if (
             match.subject.held is not None
             or entity.is_late(match)
             or not len(entity.waiting) % matcher.max_pending
         ):
-            self._window.add(number, entity, match)
+            self._window.add(sequence, entity, match)
 
     def _decide_due(self, now: int, outcome: Outcome) -> None:
-        for number, entity, match in self._window.due(now):
-            self._decide(number, entity, entity.take(match.order), outcome)
+        for sequence, entity, match in self._window.due(now):
+            self._decide(sequence, entity, entity.take(match.order), outcome)
         if len(self._agenda) and self._is_timed:
             for undecided in self._agenda.take(now):
                 entity = undecided.entity
                 batch = entity.take_until(undecided.deadline)
-                self._decide(undecided.number, entity, batch, outcome)
+                self._decide(undecided.sequence, entity, batch, outcome)
                 self._end_of(undecided, outcome, is_over=True)
 
     def _decide(
-        self, number: int, entity: Entity, batch: list[StageMatch], outcome: Outcome
+        self, sequence: SequenceRule, entity: Entity, batch: list[StageMatch], outcome: Outcome
     ) -> None:
         """Run a key's next events."""
         if not batch:
             return
-        sequence = self._sequences[number]
         for match in sequence.matcher.run(entity, batch):
-            self._complete(number, sequence, match, outcome)
+            self._complete(sequence, match, outcome)
         if sequence.ends_missing:
-            self._await_time(number, sequence, entity)
+            self._await_time(sequence, entity)
         for match in batch:
             held = match.subject.held
             if held is not None and held.open:
                 self._let_go(held, outcome)
 
-    def _await_time(self, number: int, sequence: SequenceRule, entity: Entity) -> None:
+    def _await_time(self, sequence: SequenceRule, entity: Entity) -> None:
         """Have the sequences that time has to decide decided then."""
         for undecided in sequence.matcher.undecided(entity):
             match, deadline = undecided.sequence[-1], undecided.deadline
@@ -293,15 +309,14 @@ class EqlFilter:
                 held = None
             else:
                 held.waiting += 1
-            waiting = _Undecided(number, entity, match, deadline, held)
+            waiting = _Undecided(sequence, entity, match, deadline, held)
             self._agenda.add(sequence.due(undecided), waiting)
 
     def _end_of(self, undecided: _Undecided, outcome: Outcome, *, is_over: bool) -> None:
         """Time has passed, or with it ``is_over`` no more is to be waited for."""
-        number, entity, match, deadline, held = undecided
-        sequence = self._sequences[number]
+        sequence, entity, match, deadline, held = undecided
         if is_over and sequence.matcher.decide(entity, match, deadline):
-            self._complete(number, sequence, match, outcome)
+            self._complete(sequence, match, outcome)
         if held is not None and held.open:
             self._let_go(held, outcome)
 
@@ -310,20 +325,18 @@ class EqlFilter:
         if not held.waiting:
             self._settle(held, outcome)
 
-    def _complete(
-        self, number: int, sequence: SequenceRule, match: StageMatch, outcome: Outcome
-    ) -> None:
+    def _complete(self, sequence: SequenceRule, match: StageMatch, outcome: Outcome) -> None:
         subject: Subject = match.subject
         held = subject.held
         if held is None or match.sequence is None:
             raise AssertionError("only an event held for its last stage completes a sequence")
         if subject.announced:
             return
-        events = [self._observer.observe(part.subject.event) for part in match.sequence]
+        events = [self._running.observer.observe(part.subject.event) for part in match.sequence]
         alert = sequence.alert(subject.by, events, late=not held.open)
         is_new = match.sequence[-1] is match
         if held.open:
-            held.alerts.append((number, alert, is_new))
+            held.alerts.append((sequence.number, alert, is_new))
         else:
             self._announce(alert, outcome)
             raw = self._enriched(held.event, [alert], outcome)
@@ -356,9 +369,11 @@ class EqlFilter:
         finally:
             event.forget_record()
 
-    def _note(self, event: Event, matches: list[tuple[int, StageMatch]], outcome: Outcome) -> None:
+    def _note(
+        self, event: Event, matches: list[tuple[SequenceRule, StageMatch]], outcome: Outcome
+    ) -> None:
         outcome.notes += [
-            Note(event, partial(note_of, self.rules[number], match)) for number, match in matches
+            Note(event, partial(note_of, sequence.rule, match)) for sequence, match in matches
         ]
         matches.clear()
 
@@ -372,16 +387,3 @@ class EqlFilter:
         for name, value in names.items():
             text = text.replace(name, value)
         return text
-
-
-def _by_kind(
-    rules: Sequence[Rule], settings: EqlOptions
-) -> tuple[dict[int, EventRule], dict[int, SequenceRule]]:
-    events: dict[int, EventRule] = {}
-    sequences: dict[int, SequenceRule] = {}
-    for number, rule in enumerate(rules):
-        if isinstance(rule.query, SequenceQuery):
-            sequences[number] = SequenceRule(rule, rule.query, settings)
-        else:
-            events[number] = EventRule(rule, rule.query)
-    return events, sequences

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fluent_eql.alert import Alert
-from fluent_eql.detection import JoinValues
+from fluent_eql.detection import JoinValues, SequenceRule
 from fluent_eql.event import Event
 from fluent_eql.match.machine import StageMatch
 from fluent_eql.notes import NotedMatch, digest_of, encode_note
@@ -17,13 +17,13 @@ class Held:
     """An event that waits for ``waiting`` of its stage matches to be decided.
 
     ``alerts`` are those it has so far, each with its rule's number and whether it is new.
-    ``matches`` are those that are not noted yet, each with its rule's number.
+    ``matches`` are those that are not noted yet, each with its rule.
     """
 
     event: Event
     waiting: int = 0
     alerts: list[tuple[int, Alert, bool]] = field(default_factory=list)
-    matches: list[tuple[int, StageMatch]] = field(default_factory=list)
+    matches: list[tuple[SequenceRule, StageMatch]] = field(default_factory=list)
     open: bool = True
 
 

@@ -141,3 +141,17 @@ class EqlOptions:
             tactics=self.rule_filter_tactics,
             severities=self.rule_filter_severities,
         )
+
+
+CHANGEABLE = frozenset({"rules", "rule_filter", "tuning", "alert_tag", "alert_copies"})
+"""The keys that may change while a filter runs; what is remembered depends on the others."""
+
+
+def fixed_keys_changed(before: EqlOptions, after: EqlOptions) -> list[str]:
+    """The keys with another value than before that only a restart can change."""
+    keys = options.options_of(EqlOptions)
+    return [
+        key
+        for key, (name, _) in keys.items()
+        if key not in CHANGEABLE and getattr(before, name) != getattr(after, name)
+    ]

@@ -42,7 +42,7 @@ def seen(record: Record, *, time: int = 0, **settings: Any) -> Observation:
 def sequence_rule(query: str, **settings: Any) -> SequenceRule:
     loaded = rule(query)
     assert isinstance(loaded.query, SequenceQuery)
-    return SequenceRule(loaded, loaded.query, EqlOptions(**settings))
+    return SequenceRule(0, loaded, loaded.query, EqlOptions(**settings))
 
 
 def event_rule(query: str) -> EventRule:

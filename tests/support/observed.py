@@ -38,6 +38,11 @@ class Observed:
         return resident
 
     @property
+    def url(self) -> str:
+        """Where it serves HTTP."""
+        return self._url
+
+    @property
     def log(self) -> str:
         """What it has logged so far."""
         return self._log.read_text()

@@ -26,6 +26,7 @@ class Joined:
         self.members: list[Member] = []
         self.outcomes: list[Outcome] = [Outcome() for _ in range(workers)]
         self.flushed = [0] * workers
+        self.reloaded = [0] * workers
         for number in range(workers):
             self._add(number, filter)
         if isinstance(filter, Stateful):
@@ -40,6 +41,8 @@ class Joined:
             for kind, *parts in decoder.messages(data):
                 if kind == wire.FLUSHED:
                     self.flushed[number] += 1
+                elif kind == wire.RELOADED:
+                    self.reloaded[number] += 1
                 else:
                     self.filters[number].receive(parts[1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,14 @@ def add_to(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Serve until SIGTERM. Raises ConfigError, RuleErrors and OSError."""
-    config = load_config(options.config)
+    read = partial(load_config, options.config)
+    config = read()
     set_up_logging(config.service.log_level)
     for note in config.notes:
         log.info("%s", note)
     if config.service.workers > 1:
-        return run_workers(config)
-    relay = Relay(config)
+        return run_workers(config, read)
+    relay = Relay(config, read_again=read)
     settle_memory()
     asyncio.run(serve(relay))
     return 0

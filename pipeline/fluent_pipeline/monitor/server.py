@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 
@@ -13,6 +13,10 @@ from fluent_eql.api import Metric
 from fluent_pipeline.monitor.metrics import CONTENT_TYPE, MetricsPage
 
 log = logging.getLogger(__name__)
+
+
+async def _reload_nothing() -> Iterable[str]:
+    return ()
 
 
 class MonitorServer:
@@ -30,7 +34,7 @@ class MonitorServer:
         *,
         troubles: Callable[[], Iterable[str]],
         sample: Callable[[], Iterable[Metric]],
-        reload: Callable[[], Iterable[str]] = tuple,
+        reload: Callable[[], Awaitable[Iterable[str]]] = _reload_nothing,
         token: str | None = None,
     ) -> None:
         self._listen = listen
@@ -72,7 +76,7 @@ class MonitorServer:
 
     async def _do_reload(self, request: web.Request) -> web.Response:
         self._authorize(request)
-        problems = list(self._reload())
+        problems = list(await self._reload())
         body = {"status": "error" if problems else "ok", "problems": problems}
         return web.json_response(body, status=500 if problems else 200)
 

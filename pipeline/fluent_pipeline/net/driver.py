@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from fluent_eql.api import Filter
 from fluent_pipeline.engine import Engine, Receipt
 from fluent_pipeline.net.router import Router
 from fluent_pipeline.protocol.frames import Frame
@@ -43,6 +44,11 @@ class Driver:
     def advance(self) -> None:
         """Decide and send what is due."""
         self._router.send(self._engine.advance(self._clock()))
+        self._set_timer()
+
+    def reload(self, successors: Mapping[int, Filter]) -> None:
+        """Have filters go on as others, see :meth:`Engine.reload`."""
+        self._router.send(self._engine.reload(successors, self._clock()))
         self._set_timer()
 
     def _wake(self) -> None:

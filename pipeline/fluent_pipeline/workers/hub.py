@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fluent_eql.api import KEEP, Metric, Outcome, Stateful
+from fluent_eql.api import KEEP, Filter, Metric, Outcome, Reloadable, Stateful
 from fluent_eql.event import Event
 from fluent_pipeline.engine import Stage
 from fluent_pipeline.workers import wire
@@ -93,6 +93,16 @@ class Hub:
         now = self._clock()
         for number, stage in enumerate(self.stages):
             self._tell(number, stage.filter.advance(now))
+
+    def reload(self, successors: Mapping[int, Filter]) -> None:
+        """Have filters go on as others, see :meth:`Engine.reload`, and tell the workers."""
+        now = self._clock()
+        for number, successor in successors.items():
+            current = self.stages[number].filter
+            if isinstance(current, Reloadable):
+                self._tell(number, current.go_on_as(successor, now))
+        for member in self.members:
+            member.say(wire.encode(wire.RELOADED))
 
     def next_deadline(self) -> int | None:
         """When :meth:`advance` has work to do next."""

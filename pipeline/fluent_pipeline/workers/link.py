@@ -19,7 +19,8 @@ class Link:
     """Says things to the hub, and gives its outcomes to the filters that they are for.
 
     ``filters`` are the worker's, by the number of their stage; to be filled before :meth:`open`.
-    ``on_news`` is called after outcomes have come in, ``on_lost`` when the hub is gone.
+    ``on_news`` is called after outcomes have come in, ``on_lost`` when the hub is gone,
+    ``on_reload`` when its filters have been changed.
     """
 
     def __init__(self, hub: socket.socket) -> None:
@@ -37,12 +38,17 @@ class Link:
         else:
             self._writer.write(message)
 
-    async def open(self, on_news: Callable[[], None], on_lost: Callable[[], None]) -> None:
+    async def open(
+        self,
+        on_news: Callable[[], None],
+        on_lost: Callable[[], None],
+        on_reload: Callable[[], None],
+    ) -> None:
         """Send what waits, and begin to listen."""
         reader, self._writer = await asyncio.open_connection(sock=self._socket)
         self._writer.write(b"".join(self._early))
         self._early.clear()
-        listening = self._listen(reader, on_news, on_lost)
+        listening = self._listen(reader, on_news, on_lost, on_reload)
         self._task = asyncio.get_running_loop().create_task(listening)
 
     async def flush(self) -> None:
@@ -59,11 +65,15 @@ class Link:
             self._writer.close()
 
     async def _listen(
-        self, reader: asyncio.StreamReader, on_news: Callable[[], None], on_lost: Callable[[], None]
+        self,
+        reader: asyncio.StreamReader,
+        on_news: Callable[[], None],
+        on_lost: Callable[[], None],
+        on_reload: Callable[[], None],
     ) -> None:
         """Hear the hub until it is gone, or until what it says cannot be carried out."""
         try:
-            await self._hear(reader, on_news)
+            await self._hear(reader, on_news, on_reload)
         except ConnectionError:
             log.debug("the hub went away with something unheard")
         except Exception:
@@ -71,7 +81,12 @@ class Link:
         self._flushed.set()
         on_lost()
 
-    async def _hear(self, reader: asyncio.StreamReader, on_news: Callable[[], None]) -> None:
+    async def _hear(
+        self,
+        reader: asyncio.StreamReader,
+        on_news: Callable[[], None],
+        on_reload: Callable[[], None],
+    ) -> None:
         decoder = wire.Decoder()
         while data := await reader.read(READ_SIZE):
             has_flushed = False
@@ -79,6 +94,8 @@ class Link:
                 if kind == wire.OUTCOME:
                     stage, outcome = parts
                     self.filters[stage].receive(outcome)
+                elif kind == wire.RELOADED:
+                    on_reload()
                 else:
                     has_flushed = True
             on_news()

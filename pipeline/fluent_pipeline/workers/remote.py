@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
-from fluent_eql.api import Body, Filter, Metric, Outcome, Stateful
+from fluent_eql.api import Body, Filter, Metric, Outcome, Reloadable, Stateful
 from fluent_eql.event import Event
 from fluent_pipeline.workers import wire
 
@@ -36,6 +36,15 @@ class RemoteFilter:
         """Leave the notes to the hub, which tells of what cannot be used."""
         self._say(wire.encode(wire.RECALL, self._stage, list(notes)))
         return []
+
+    @property
+    def is_reloadable(self) -> bool:
+        """Whether the filter can be changed while it runs."""
+        return isinstance(self._screening, Reloadable)
+
+    def screen_as(self, screening: Filter) -> None:
+        """Screen from now on as another filter does."""
+        self._screening = screening
 
     def screen(self, body: Body) -> Sequence[int] | None:
         return self._screening.screen(body)

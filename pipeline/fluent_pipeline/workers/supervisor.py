@@ -15,15 +15,17 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fluent_eql.api import Metric
 from fluent_pipeline.app import Relay, log_alert, settle_memory, stages_of
 from fluent_pipeline.config import Config
 from fluent_pipeline.engine import Stage
+from fluent_pipeline.errors import ConfigError
 from fluent_pipeline.monitor.server import MonitorServer
 from fluent_pipeline.place import Place
+from fluent_pipeline.reloading import reread
 from fluent_pipeline.workers import wire
 from fluent_pipeline.workers.hub import Hub, Member
 from fluent_pipeline.workers.link import READ_SIZE, Link
@@ -43,10 +45,11 @@ class _Worker:
     socket: socket.socket
 
 
-def run_workers(config: Config) -> int:
+def run_workers(config: Config, read_again: Callable[[], Config]) -> int:
     """Serve with the configured workers until SIGTERM or SIGINT; the exit code.
 
-    Raises ConfigError before anything is started.
+    ``read_again`` gives the configuration as it is at a reload. Raises ConfigError before anything
+    is started.
     """
     count = config.service.workers
     stages = stages_of(config)
@@ -57,8 +60,9 @@ def run_workers(config: Config) -> int:
     with _reserved(configs) as reserved:
         workers: list[_Worker] = []
         for number, own in enumerate(reserved):
-            workers.append(_fork(own, Place(number, count), stages, workers))
-        return asyncio.run(_Supervisor(config, stages, workers).run())
+            place = Place(number, count)
+            workers.append(_fork(own, place, stages, workers, read_again))
+        return asyncio.run(_Supervisor(config, stages, workers, read_again).run())
 
 
 def _of_worker(config: Config, number: int) -> Config:
@@ -98,7 +102,11 @@ def _reserved(configs: Sequence[Config]) -> Iterator[list[Config]]:
 
 
 def _fork(
-    config: Config, place: Place, stages: Sequence[Stage], before: Sequence[_Worker]
+    config: Config,
+    place: Place,
+    stages: Sequence[Stage],
+    before: Sequence[_Worker],
+    read_again: Callable[[], Config],
 ) -> _Worker:
     """Start a worker; those that were started ``before`` are none of its business."""
     ours, theirs = socket.socketpair()
@@ -112,7 +120,7 @@ def _fork(
         inherited.close()
     code = 1
     try:
-        asyncio.run(_work(config, place, stages, theirs))
+        asyncio.run(_work(config, place, stages, theirs, read_again))
         code = 0
     except OSError as error:
         log.error("worker %d: %s", place.number, error)
@@ -124,7 +132,13 @@ def _fork(
         os._exit(code)
 
 
-async def _work(config: Config, place: Place, stages: Sequence[Stage], hub: socket.socket) -> None:
+async def _work(
+    config: Config,
+    place: Place,
+    stages: Sequence[Stage],
+    hub: socket.socket,
+    read_again: Callable[[], Config],
+) -> None:
     """What a worker does, until it is told to stop or the hub is gone."""
     stop, loop, link = asyncio.Event(), asyncio.get_running_loop(), Link(hub)
     link.filters = {
@@ -135,7 +149,13 @@ async def _work(config: Config, place: Place, stages: Sequence[Stage], hub: sock
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, relay.renew_certificates)
-    await link.open(relay.advance, _end_with_the_hub)
+    reloads = set[asyncio.Task[None]]()
+
+    def reload() -> None:
+        reloads.add(task := loop.create_task(_screen_anew(link.filters, read_again)))
+        task.add_done_callback(reloads.discard)
+
+    await link.open(relay.advance, _end_with_the_hub, reload)
     reporting = loop.create_task(_report(relay, link))
     try:
         await relay.start()
@@ -145,6 +165,19 @@ async def _work(config: Config, place: Place, stages: Sequence[Stage], hub: sock
         await relay.stop()
         reporting.cancel()
         await link.close()
+
+
+async def _screen_anew(
+    filters: Mapping[int, RemoteFilter], read_again: Callable[[], Config]
+) -> None:
+    """Screen as the filters of the hub do, which have just been changed."""
+    try:
+        config = await asyncio.to_thread(read_again)
+        for number, own in filters.items():
+            if own.is_reloadable:
+                own.screen_as(await asyncio.to_thread(config.filters[number].make))
+    except (ConfigError, LookupError) as error:
+        log.error("records are screened as before the reload: %s", error)
 
 
 def _end_with_the_hub() -> None:
@@ -163,7 +196,17 @@ async def _report(relay: Relay, link: Link) -> None:
 class _Supervisor:
     """The hub with a clock, a timer, and connections to the workers."""
 
-    def __init__(self, config: Config, stages: Sequence[Stage], workers: Sequence[_Worker]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        stages: Sequence[Stage],
+        workers: Sequence[_Worker],
+        read_again: Callable[[], Config],
+    ) -> None:
+        self._config = config
+        self._read_again = read_again
+        self._reloads = set[asyncio.Task[list[str]]]()
+        self._reloading = asyncio.Lock()
         self._workers = workers
         self._hub = Hub(stages, len(workers), on_alert=log_alert)
         self._timer: asyncio.TimerHandle | None = None
@@ -186,7 +229,7 @@ class _Supervisor:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._start_reload)
         members = [asyncio.create_task(self._serve(worker)) for worker in self._workers]
         try:
             if self._monitor is not None:
@@ -238,8 +281,21 @@ class _Supervisor:
             log.info("stopping: deciding what is held and delivering what is in flight")
         self._signal(signal.SIGTERM)
 
-    def _reload(self) -> list[str]:
+    def _start_reload(self) -> None:
+        self._reloads.add(task := asyncio.get_running_loop().create_task(self._reload()))
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> list[str]:
+        """Have the workers read their certificates again, and change the filters."""
         self._signal(signal.SIGHUP)
+        async with self._reloading:
+            try:
+                after, found = await reread(self._read_again, self._hub.stages, self._config)
+            except ConfigError as error:
+                return [str(error)]
+            self._hub.reload(found)
+            self._set_timer()
+            self._config = replace(self._config, filters=after.filters)
         return []
 
     def _signal(self, number: signal.Signals) -> None:

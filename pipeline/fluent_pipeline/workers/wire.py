@@ -16,7 +16,7 @@ from fluent_eql.event import Event, encode_value
 
 EVENTS, RECALL, READY, FLUSH, REPORT = "events", "recall", "ready", "flush", "report"
 """What a worker says."""
-OUTCOME, FLUSHED = "outcome", "flushed"
+OUTCOME, FLUSHED, RELOADED = "outcome", "flushed", "reloaded"
 """What the hub says."""
 SECOND = 10**9
 LONGEST = 2**31 - 1

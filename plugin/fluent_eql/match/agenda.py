@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -32,3 +32,10 @@ class Agenda(Generic[Item]):
         """Take out what is due at ``now``, items added meanwhile included; all with None."""
         while self._heap and (now is None or self._heap[0][0] <= now):
             yield heapq.heappop(self._heap)[2]
+
+    def take_where(self, is_wanted: Callable[[Item], bool]) -> list[Item]:
+        """Take out the items for which that holds, due or not."""
+        taken = [entry for entry in self._heap if is_wanted(entry[2])]
+        self._heap = [entry for entry in self._heap if not is_wanted(entry[2])]
+        heapq.heapify(self._heap)
+        return [item for _, _, item in sorted(taken)]

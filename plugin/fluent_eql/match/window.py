@@ -9,34 +9,36 @@ order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Generic, NamedTuple, TypeVar
 
 from fluent_eql.match.entity import Entity
 from fluent_eql.match.machine import StageMatch
 
+Rule = TypeVar("Rule")
 
-class Waiting(NamedTuple):
-    """An event that is to be run: the number of its rule, what is remembered of its key, itself."""
 
-    number: int
+class Waiting(NamedTuple, Generic[Rule]):
+    """An event that is to be run: its rule, what is remembered of its key, itself."""
+
+    rule: Rule
     entity: Entity
     match: StageMatch
 
 
-class ReorderWindow:
+class ReorderWindow(Generic[Rule]):
     """Events in the order of their arrival; ``span`` in nanoseconds, None to wait for the end."""
 
     def __init__(self, span: int | None) -> None:
         self._span = span
-        self._arrivals: deque[Waiting] = deque()
+        self._arrivals: deque[Waiting[Rule]] = deque()
 
     def __len__(self) -> int:
         return len(self._arrivals)
 
-    def add(self, number: int, entity: Entity, match: StageMatch) -> None:
+    def add(self, rule: Rule, entity: Entity, match: StageMatch) -> None:
         """Let an event wait; the calls come in the order of ``match.arrived``."""
-        self._arrivals.append(Waiting(number, entity, match))
+        self._arrivals.append(Waiting(rule, entity, match))
 
     def next_deadline(self) -> int | None:
         """When the next event is due; None if none waits, or all wait for the end."""
@@ -44,7 +46,7 @@ class ReorderWindow:
             return None
         return self._arrivals[0].match.arrived + self._span
 
-    def due(self, now: int) -> Iterator[Waiting]:
+    def due(self, now: int) -> Iterator[Waiting[Rule]]:
         """Take out the events that are due at ``now``."""
         if self._span is None:
             return
@@ -52,7 +54,13 @@ class ReorderWindow:
         while arrivals and arrivals[0].match.arrived <= latest_arrival:
             yield arrivals.popleft()
 
-    def all(self) -> Iterator[Waiting]:
+    def without(self, rules: Collection[Rule]) -> list[Waiting[Rule]]:
+        """Take out the events of all rules but these."""
+        taken = [waiting for waiting in self._arrivals if waiting.rule not in rules]
+        self._arrivals = deque(waiting for waiting in self._arrivals if waiting.rule in rules)
+        return taken
+
+    def all(self) -> Iterator[Waiting[Rule]]:
         """Take out all events."""
         while self._arrivals:
             yield self._arrivals.popleft()

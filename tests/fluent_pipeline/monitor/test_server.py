@@ -97,7 +97,7 @@ async def reloadable(
     """The address of a server's reload, and a list that gets an item for each one done."""
     done: list[int] = []
 
-    def reload() -> list[str]:
+    async def reload() -> list[str]:
         done.append(1)
         return problems
 

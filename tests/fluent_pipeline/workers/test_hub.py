@@ -140,3 +140,15 @@ def test_the_shipped_rule_gives_its_alert_across_workers() -> None:
     joined.send(1, scene.file(SECOND))
     joined.flush()
     assert len(joined.alerts) == 1
+
+
+def test_filters_that_change_keep_what_they_remember_and_the_workers_are_told() -> None:
+    joined = Joined(eql(), 2)
+    joined.send(0, happened("n1", "n", 0))
+    other = rule("m where true", name="Other")
+    joined.hub.reload({0: EqlFilter([other, rule(TWO)], EqlOptions(reorder_window=SECOND))})
+    assert joined.reloaded == [1, 1]
+    joined.send(1, happened("f1", "f", SECOND))
+    joined.send(1, happened("m1", "m", SECOND))
+    joined.advance(SECOND)
+    assert [alert["rule"]["name"] for alert in joined.alerts] == ["Other", "Test rule"]

@@ -22,10 +22,11 @@ class Hearing:
         self.link = Link(theirs)
         self.news = asyncio.Event()
         self.lost = asyncio.Event()
+        self.reloaded = asyncio.Event()
 
     async def open(self) -> None:
         self.reader, self.writer = await asyncio.open_connection(sock=self.socket)
-        await self.link.open(self.news.set, self.lost.set)
+        await self.link.open(self.news.set, self.lost.set, self.reloaded.set)
 
     async def heard(self, count: int) -> list[list[object]]:
         """The next messages."""
@@ -62,6 +63,16 @@ async def test_outcomes_reach_their_filter_and_are_news() -> None:
     hub.writer.close()
 
 
+async def test_a_worker_is_told_when_the_hubs_filters_have_been_changed() -> None:
+    hub = Hearing()
+    await hub.open()
+    hub.writer.write(wire.encode(wire.RELOADED))
+    async with asyncio.timeout(WAIT):
+        await hub.reloaded.wait()
+    await hub.link.close()
+    hub.writer.close()
+
+
 async def test_a_flush_returns_when_the_hub_has_flushed_or_is_gone() -> None:
     hub = Hearing()
     await hub.open()
@@ -79,7 +90,7 @@ async def test_a_flush_returns_when_the_hub_has_flushed_or_is_gone() -> None:
 async def test_a_hub_that_dies_with_something_unheard_is_gone_too() -> None:
     hub = Hearing()
     reader, writer = await asyncio.open_connection(sock=hub.socket)
-    await hub.link.open(hub.news.set, hub.lost.set)
+    await hub.link.open(hub.news.set, hub.lost.set, hub.reloaded.set)
     hub.link.say(wire.encode(wire.READY))
     writer.transport.abort()
     async with asyncio.timeout(WAIT):

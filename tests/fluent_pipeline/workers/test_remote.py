@@ -6,6 +6,7 @@ from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import make_event
 from fluent_pipeline.workers import wire
 from fluent_pipeline.workers.remote import RemoteFilter
+from support.rules import rule
 
 
 def remote() -> tuple[RemoteFilter, EqlFilter, list[list[object]]]:
@@ -46,3 +47,12 @@ def test_notes_are_left_to_the_hub() -> None:
     made, _, said = remote()
     assert made.recall(iter([(5, b"note")]), 0) == []
     assert said == [[wire.RECALL, 3, [[5, b"note"]]]]
+
+
+def test_it_screens_as_another_filter_once_it_is_told_to() -> None:
+    made, _, _ = remote()
+    assert made.is_reloadable
+    body = make_event({"name": "secret"}).raw
+    assert not made.screen(body)
+    made.screen_as(EqlFilter([rule('any where name == "secret"')], EqlOptions()))
+    assert made.screen(body)

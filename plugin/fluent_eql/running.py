@@ -1,0 +1,71 @@
+"""Rules that run together: one screen, one observer, and each rule's state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from fluent_eql.detection import EventRule, Observer, SequenceRule
+from fluent_eql.lang import SequenceQuery
+from fluent_eql.notes import digest_of
+from fluent_eql.rules import Rule
+from fluent_eql.screen import Screen
+from fluent_eql.settings import EqlOptions
+
+WORTH_A_SCAN = 4
+"""The number of rules from which on a scan costs less than to test them all."""
+
+
+class RunningRules:
+    """Rules, ready to run. ``events`` and ``sequences`` are those of each kind by their numbers."""
+
+    def __init__(self, rules: Sequence[Rule], settings: EqlOptions) -> None:
+        self.rules = tuple(rules)
+        self.observer = Observer([rule.query for rule in rules], settings)
+        self.screen = Screen([condition for rule in rules for condition in rule.query.conditions])
+        self.events: dict[int, EventRule] = {}
+        self.sequences: dict[int, SequenceRule] = {}
+        for number, rule in enumerate(rules):
+            if isinstance(rule.query, SequenceQuery):
+                self.sequences[number] = SequenceRule(number, rule, rule.query, settings)
+            else:
+                self.events[number] = EventRule(rule, rule.query)
+        self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
+        self._everyone = range(len(rules))
+
+    def suspects(self, raw: bytes) -> Iterable[int]:
+        """The rules, by their numbers, that a record may satisfy, in their order."""
+        if len(self._everyone) < WORTH_A_SCAN:
+            return self._everyone
+        return sorted({self._rule_of[number] for number in self.screen.suspects(raw)})
+
+    def take_over(self, before: RunningRules) -> frozenset[SequenceRule]:
+        """Let the rules that are the same as before have what they remember; those are the answer.
+
+        The same is a rule with the same id and the same query. Nothing has been run here yet.
+        """
+        kept = set()
+        known = {sequence.rule.id: sequence for sequence in before.sequences.values()}
+        for number, fresh in self.sequences.items():
+            sequence = known.get(fresh.rule.id)
+            if sequence is not None and digest_of(sequence.rule) == digest_of(fresh.rule):
+                sequence.number, sequence.rule = number, fresh.rule
+                self.sequences[number] = sequence
+                kept.add(sequence)
+        return frozenset(kept)
+
+
+def changes_between(before: Iterable[Rule], after: Iterable[Rule]) -> str:
+    """What has become of rules, for people: ``4 rules run: 2 unchanged, 1 changed, 1 new``."""
+    old, new = _digests(before), _digests(after)
+    counts = Counter(
+        "new" if id not in old else "unchanged" if old[id] == digest else "changed"
+        for id, digest in new.items()
+    )
+    counts["gone"] = len(old.keys() - new.keys())
+    told = [f"{counts[what]} {what}" for what in ("unchanged", "changed", "new", "gone")]
+    return f"{len(new)} rules run: {', '.join(part for part in told if not part.startswith('0 '))}"
+
+
+def _digests(rules: Iterable[Rule]) -> Mapping[str, bytes]:
+    return {rule.id: digest_of(rule) for rule in rules}
