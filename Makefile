@@ -7,8 +7,9 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 SECONDS_OF_FUZZ ?= 60
+CONFORMANCE_PAIRS ?= 100000
 
-.PHONY: demo run test lint format bench bench-check fuzz faults clean help
+.PHONY: demo run test lint format bench bench-check fuzz faults conformance clean help
 
 help:
 	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
@@ -18,6 +19,7 @@ help:
 	@echo "make bench   CPU time per record, beside plain relays"
 	@echo "make bench-check  whether it has grown by more than 15 %"
 	@echo "make faults  relay and target killed in a stream, a target away, a million records"
+	@echo "make conformance  100,000 random queries and streams against the plain reference"
 	@echo "make fuzz    the protocol core against random bytes, for a minute"
 	@echo "make clean   remove .venv and caches"
 
@@ -70,6 +72,9 @@ faults: $(READY)
 	FAULT_CHUNKS=10000 FAULT_SECONDS=60 SOAK_RECORDS=1000000 $(BIN)/pytest -n $(JOBS) -q \
 	  tests/end_to_end/test_kills.py tests/end_to_end/test_slow_target.py \
 	  tests/end_to_end/test_soak.py
+
+conformance: $(READY)
+	CONFORMANCE_PAIRS=$(CONFORMANCE_PAIRS) $(BIN)/pytest -q -s tests/fluent_eql/test_conformance.py
 
 clean:
 	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,6 +21,7 @@ from fluent_pipeline.config import (
     InputConfig,
     OutputConfig,
     ServiceConfig,
+    WebhookOutputConfig,
 )
 from fluent_pipeline.engine import Engine, Stage
 from fluent_pipeline.errors import ConfigError
@@ -28,10 +29,12 @@ from fluent_pipeline.journals import Journals
 from fluent_pipeline.monitor.server import MonitorServer
 from fluent_pipeline.net.budget import Budget
 from fluent_pipeline.net.driver import Driver
+from fluent_pipeline.net.files import AppendToFile, Rotation
 from fluent_pipeline.net.listener import ForwardListener
 from fluent_pipeline.net.router import Output, Router
 from fluent_pipeline.net.upstream import ForwardOutput
-from fluent_pipeline.net.writers import AppendToFile, LineOutput, write_to_stdout
+from fluent_pipeline.net.webhook import WebhookOutput
+from fluent_pipeline.net.writers import LineOutput, write_to_stdout
 from fluent_pipeline.place import ALONE, Place
 from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.reloading import reread
@@ -152,7 +155,8 @@ class Relay:
         The answer says which those are, and why.
         """
         problems = []
-        outputs = [output for output in self._router.outputs if isinstance(output, ForwardOutput)]
+        kinds = (ForwardOutput, WebhookOutput)
+        outputs = [output for output in self._router.outputs if isinstance(output, kinds)]
         used = [(listener.name, listener.tls) for listener in self.listeners if listener.tls]
         used += [(output.name, tls) for output in outputs for tls in output.certificates]
         for name, tls in used:
@@ -179,11 +183,17 @@ class Relay:
             return ForwardOutput(
                 options, item.nodes, item.alias, matches, self._buffer(item, options)
             )
+        if isinstance(options, WebhookOutputConfig):
+            return WebhookOutput(options, item.alias, matches, self._buffer(item, options))
         if isinstance(options, FileOutputConfig):
-            return LineOutput(item.alias, matches, AppendToFile(options.path, options.file))
+            rotation = Rotation(options.rotate_size, options.rotate_time, options.rotate_keep)
+            append = AppendToFile(options.path, options.file, rotation)
+            return LineOutput(item.alias, matches, append)
         return LineOutput(item.alias, matches, write_to_stdout)
 
-    def _buffer(self, item: OutputConfig, options: ForwardOutputConfig) -> DiskBuffer | None:
+    def _buffer(
+        self, item: OutputConfig, options: ForwardOutputConfig | WebhookOutputConfig
+    ) -> DiskBuffer | None:
         if options.storage_type == "memory":
             return None
         if self._storage is None:

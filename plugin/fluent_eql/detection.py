@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import groupby, islice, product
 from typing import Any, NamedTuple
 
@@ -11,15 +11,17 @@ from fluent_eql.api import Metric
 from fluent_eql.event import Event
 from fluent_eql.event_time import iso_8601, nanoseconds_of
 from fluent_eql.fields import FieldValues, Projection
-from fluent_eql.lang import Condition, EventQuery, JoinKey, SequenceQuery
+from fluent_eql.lang import Condition, EventQuery, JoinKey, SequenceQuery, Stage
 from fluent_eql.lang.predicates import Predicate
 from fluent_eql.match.guarded import Pattern
 from fluent_eql.match.machine import Undecided
 from fluent_eql.match.matcher import SequenceMatcher, StateLimits
 from fluent_eql.rules import Rule
 from fluent_eql.settings import EqlOptions
+from fluent_eql.sources import SourceFields, SourceReader
 
 EVENT_ID = "event.id"
+HOST_ID = "host.id"
 LEAST_TTL = 600 * 10**9
 WARNING_INTERVAL = 60 * 10**9
 MOST_JOIN_VALUES = 256
@@ -55,11 +57,15 @@ class Observer:
             names.update(name for condition in query.conditions for name in condition.fields)
             if isinstance(query, SequenceQuery):
                 names.update(key.name for stage in query.all_stages for key in stage.by)
-        self._projection = Projection(names)
+        mapping = settings.mapping
+        reader = Projection(names) if mapping is None else SourceReader(mapping)
+        self._read: Callable[[bytes], FieldValues] = reader.fields
 
     def observe(self, event: Event) -> Observation:
         """Raises ValueError where the event's record is not one msgpack map."""
-        fields = self._projection.fields(event.raw)
+        fields = self._read(event.raw)
+        if isinstance(fields, SourceFields) and not fields[HOST_ID]:
+            fields[HOST_ID] = (event.tag,)
         time, given = self._when(event, fields)
         tiebreaker = fields[self._tiebreaker_field]
         return Observation(
@@ -130,7 +136,7 @@ class SequenceRule:
         self.number = number
         self.rule = rule
         self.matched = 0
-        self._query = query
+        self.query = query
         missing = tuple(stage.missing for stage in query.stages)
         pattern = Pattern(missing, query.maxspan, query.until is not None)
         self._happening = [(number, query.stages[number]) for number in pattern.positive]
@@ -151,7 +157,7 @@ class SequenceRule:
         found: dict[Hashable, StagesOfKey] = {}
         for numbers, condition, by in self._last_first:
             if condition(seen.fields):
-                for values in _join_values(seen.fields, by):
+                for values in join_values(seen.fields, by):
                     key = typed_key(values)
                     known = found.get(key)
                     if known is None:
@@ -167,13 +173,18 @@ class SequenceRule:
         return Event(event.tag, event.time, b"")
 
     @property
+    def completing(self) -> Stage:
+        """The last stage that has to happen."""
+        return self.query.stages[self.last_stage]
+
+    @property
     def waits_in_place(self) -> bool:
         """Whether the last record is held until time has decided on what must be missing.
 
         That is where maxspan is not longer than the reorder window; such a record is held for up
         to three times the window. Others leave, and their alerts are late.
         """
-        maxspan = self._query.maxspan or 0
+        maxspan = self.query.maxspan or 0
         return self.ends_missing and (self._window is None or maxspan <= self._window)
 
     def due(self, undecided: Undecided) -> int:
@@ -272,10 +283,10 @@ def _ttl(query: SequenceQuery, settings: EqlOptions) -> int:
     return ttl
 
 
-def _join_values(fields: FieldValues, keys: Sequence[JoinKey]) -> Iterable[JoinValues]:
+def join_values(fields: FieldValues, keys: Sequence[JoinKey]) -> Sequence[JoinValues]:
     """The combinations of the keys' values; mostly there is one."""
     columns = [fields[key.name] or ((None,) if key.optional else ()) for key in keys]
     for column in columns:
         if len(column) != 1:
-            return islice(product(*columns), MOST_JOIN_VALUES)
+            return list(islice(product(*columns), MOST_JOIN_VALUES))
     return (tuple([column[0] for column in columns]),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -54,21 +54,24 @@ class Projection:
 
     Where it can it has msgspec decode them into a struct that has an attribute for each place
     where a part of a name may stand, which takes a quarter of the time of decoding all. What does
-    not fit that, such as an array of objects or text that is not UTF-8, is decoded whole.
+    not fit that, such as an array of objects or text that is not UTF-8, is decoded whole; so is
+    the record of which a field is asked for whose name does not fit.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = tuple(dict.fromkeys(names))
+        wanted = frozenset(names)
+        self._names = tuple(sorted(name for name in wanted if _fits(name, wanted)))
         self._shape = shape = _Shape.of(frozenset(self._names))
         if shape is None:
             return
         self._decode = msgspec.msgpack.Decoder(shape.struct).decode
+        self._ways = {name: _Ways(paths) for name, paths in shape.paths.items()}
         paths = [shape.paths[name] for name in self._names]
         self._usual = attrgetter(*(ways[0] for ways in paths), NOTHING, NOTHING)
         unusual = [way for ways in paths for way in ways[1:]]
         self._unusual = attrgetter(*unusual, NOTHING, NOTHING)
         self._no_unusual = (None,) * (len(unusual) + 2)
-        self._are_few = len(self._names) <= MOST_AT_ONCE
+        self._are_few = len(wanted) <= MOST_AT_ONCE and len(wanted) == len(self._names)
 
     def fields(self, raw: bytes) -> FieldValues:
         """The fields of a record. Raises ValueError where ``raw`` is not one msgpack map."""
@@ -92,25 +95,56 @@ class Projection:
                     return dict(zip(self._names, values, strict=False))
             except AttributeError:  # an object on the way is null
                 pass
-        return _ProjectedFields(root, self._shape.paths)
+        return _ProjectedFields(root, self._ways, raw)
 
 
 class _ProjectedFields(Fields):
-    __slots__ = ("_paths",)
+    __slots__ = ("_ways", "_raw")
 
-    def __init__(self, root: Any, paths: Mapping[str, list[str]]) -> None:
+    def __init__(self, root: Any, ways: Mapping[str, _Ways], raw: bytes) -> None:
         self._record = root
-        self._paths = paths
+        self._ways = ways
+        self._raw = raw
 
     def __missing__(self, name: str) -> Values:
-        found: list[Any] = []
-        for path in self._paths[name]:
-            leaf: Any = self._record
-            for attribute in path.split("."):
-                leaf = getattr(leaf, attribute, None)
-            found += _values_of(leaf)
-        values = self[name] = tuple(found)
+        ways = self._ways.get(name)
+        if ways is None:
+            values = Fields(decode_record(self._raw))[name]
+        else:
+            values = ways.values(self._record)
+        self[name] = values
         return values
+
+
+class _Ways:
+    """The places of a struct where the values of one field may stand."""
+
+    __slots__ = ("_paths", "_leaves")
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = paths
+        self._leaves = attrgetter(*paths, NOTHING, NOTHING)
+
+    def values(self, root: Any) -> Values:
+        try:
+            leaves = [leaf for leaf in self._leaves(root) if leaf is not None]
+        except AttributeError:  # an object on the way is null
+            leaves = [_leaf(root, path) for path in self._paths]
+        if len(leaves) == 1:
+            return _values_of(leaves[0])
+        return tuple(value for leaf in leaves for value in _values_of(leaf))
+
+
+def _leaf(root: Any, path: str) -> Any:
+    for attribute in path.split("."):
+        root = getattr(root, attribute, None)
+    return root
+
+
+def _fits(name: str, names: Iterable[str]) -> bool:
+    """Whether a name has few spellings, and is not the beginning of another."""
+    has_few_forms = 2 ** name.count(".") <= MOST_FORMS
+    return has_few_forms and not any(other.startswith(f"{name}.") for other in names)
 
 
 Splits = tuple[tuple[str, "Splits | None"], ...]
@@ -172,6 +206,7 @@ class _Shape:
                 "Shape",
                 fields,
                 frozen=True,
+                gc=False,
                 rename={attribute: key for key, attribute in attributes.items()},
                 namespace={NOTHING: None},
             )

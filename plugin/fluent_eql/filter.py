@@ -21,7 +21,7 @@ from fluent_eql.detection import (
 from fluent_eql.enrich import enrich
 from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
-from fluent_eql.held import Held, Subject, match_of, note_of
+from fluent_eql.held import Held, Subject, Unread, match_of, note_of
 from fluent_eql.loading import load_for
 from fluent_eql.match.agenda import Agenda
 from fluent_eql.match.entity import Entity
@@ -31,6 +31,9 @@ from fluent_eql.notes import decode_note, digest_of
 from fluent_eql.rules import Rule
 from fluent_eql.running import RunningRules, changes_between
 from fluent_eql.settings import EqlOptions, fixed_keys_changed
+
+WORTH_DEFERRING = 2
+"""The number of rules up to which it costs less to file an event for each than to read it."""
 
 
 class _Undecided(NamedTuple):
@@ -118,6 +121,7 @@ class EqlFilter:
         """
         outcome = Outcome()
         for waiting in self._window.all():
+            self._read(waiting.rule, waiting.entity)
             self._decide(waiting.rule, waiting.entity, waiting.entity.take_all(), outcome)
         for undecided in self._agenda.take(None):
             self._end_of(undecided, outcome, is_over=not self._is_timed)
@@ -173,6 +177,7 @@ class EqlFilter:
         outcome = Outcome()
         kept = successor._running.take_over(self._running)
         for sequence, entity, match in self._window.without(kept):
+            self._read(sequence, entity)
             self._decide(sequence, entity, entity.take(match.order), outcome)
         for undecided in self._agenda.take_where(lambda item: item.sequence not in kept):
             self._end_of(undecided, outcome, is_over=False)
@@ -214,17 +219,19 @@ class EqlFilter:
         """
         self._decoded += 1
         try:
+            numbers = self._not_deferred(event, now)
+            if not numbers:
+                return None
             seen = self._running.observer.observe(event)
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
             return None
         held: Held | None = None
         matches: list[tuple[SequenceRule, StageMatch]] = []
-        running = self._running
-        for number in running.suspects(event.raw):
-            sequence = running.sequences.get(number)
+        for number in numbers:
+            sequence = self._running.sequences.get(number)
             if sequence is None:
-                event_rule = running.events[number]
+                event_rule = self._running.events[number]
                 if event_rule.matches(seen):
                     held = held or Held(event)
                     held.alerts.append((number, event_rule.alert(seen), True))
@@ -234,10 +241,9 @@ class EqlFilter:
                 if completes:
                     held = held or Held(event)
                     held.waiting += 1
-                subject = Subject(
-                    sequence.kept(event, found), found.by, held if completes else None
-                )
-                match = self._match(seen, found, now, subject)
+                kept = sequence.kept(event, found)
+                subject = Subject(kept, found.by, held if completes else None)
+                match = _match(seen, found, next(self._arrivals), now, subject)
                 self._remember(sequence, found.key, match)
                 sequence.matched += 1
                 if self._is_noting:
@@ -251,11 +257,47 @@ class EqlFilter:
         self._settle(held, outcome)
         return None
 
-    def _match(
-        self, seen: Observation, found: StagesOfKey, now: int, subject: Subject
-    ) -> StageMatch:
-        order = order_of(seen.time, seen.tiebreaker, next(self._arrivals))
-        return StageMatch(order, found.stages, seen.identity, now, subject)
+    def _not_deferred(self, event: Event, now: int) -> Sequence[int]:
+        """The rules, by their numbers, for which an event has to be read now.
+
+        For the others it is filed unread. Where notes are written, all events are read.
+        Raises ValueError where the event's record is not one msgpack map.
+        """
+        running = self._running
+        numbers = running.suspects(event.raw)
+        if self._is_noting or len(numbers) > WORTH_DEFERRING:
+            return numbers
+        return [number for number in numbers if not self._defer(number, event, now)]
+
+    def _defer(self, number: int, event: Event, now: int) -> bool:
+        """File an event unread, where it completes nothing; whether it need not be read now."""
+        deferral = self._running.deferrals.get(number)
+        if deferral is None or deferral.may_complete(event.raw):
+            return False
+        if not deferral.may_stand(event.raw):
+            return True
+        key = deferral.key_of(event.raw)
+        if key is None:
+            return False
+        matcher = self._running.sequences[number].matcher
+        entity = matcher.entity(typed_key(key), now)
+        if entity.timeline is not None or len(entity.unread) >= matcher.max_pending:
+            return False
+        entity.unread.append(Unread(event, now, next(self._arrivals)))
+        return True
+
+    def _read(self, sequence: SequenceRule, entity: Entity) -> None:
+        """Read a key's unread events, and let those that satisfy a stage wait with the others."""
+        unread, entity.unread = entity.unread, []
+        for event, arrived, arrival in unread:
+            try:
+                seen = self._running.observer.observe(event)
+            except ValueError:
+                continue
+            for found in sequence.stages_of(seen):
+                subject = Subject(sequence.kept(event, found), found.by, None)
+                entity.add(_match(seen, found, arrival, arrived, subject))
+                sequence.matched += 1
 
     def _remember(self, sequence: SequenceRule, key: Hashable, match: StageMatch) -> None:
         """Let a stage match wait among those of its key.
@@ -274,10 +316,12 @@ class EqlFilter:
 
     def _decide_due(self, now: int, outcome: Outcome) -> None:
         for sequence, entity, match in self._window.due(now):
+            self._read(sequence, entity)
             self._decide(sequence, entity, entity.take(match.order), outcome)
         if len(self._agenda) and self._is_timed:
             for undecided in self._agenda.take(now):
                 entity = undecided.entity
+                self._read(undecided.sequence, entity)
                 batch = entity.take_until(undecided.deadline)
                 self._decide(undecided.sequence, entity, batch, outcome)
                 self._end_of(undecided, outcome, is_over=True)
@@ -387,3 +431,10 @@ class EqlFilter:
         for name, value in names.items():
             text = text.replace(name, value)
         return text
+
+
+def _match(
+    seen: Observation, found: StagesOfKey, arrival: int, arrived: int, subject: Subject
+) -> StageMatch:
+    order = order_of(seen.time, seen.tiebreaker, arrival)
+    return StageMatch(order, found.stages, seen.identity, arrived, subject)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fluent_eql.alert import Alert
 from fluent_eql.detection import JoinValues, SequenceRule
@@ -25,6 +26,14 @@ class Held:
     alerts: list[tuple[int, Alert, bool]] = field(default_factory=list)
     matches: list[tuple[SequenceRule, StageMatch]] = field(default_factory=list)
     open: bool = True
+
+
+class Unread(NamedTuple):
+    """An event that was filed unread: itself, when it came, and its number among all that came."""
+
+    event: Event
+    arrived: int
+    arrival: int
 
 
 @dataclass(slots=True)

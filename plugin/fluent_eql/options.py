@@ -47,7 +47,7 @@ class Named:
 class Option:
     """One key: its name in the file, its parser, what it means, and whether it takes a list.
 
-    For ``schema`` and ``named`` see :func:`option`.
+    For ``schema``, ``named`` and ``short_for`` see :func:`option`.
     """
 
     key: str
@@ -57,6 +57,7 @@ class Option:
     required: bool
     schema: type[Any] | None = None
     named: Callable[[Named], Any] | None = None
+    short_for: str | None = None
 
 
 def option(
@@ -69,6 +70,7 @@ def option(
     secret: bool = False,
     schema: type[Any] | None = None,
     named: Callable[[Named], Any] | None = None,
+    short_for: str | None = None,
 ) -> Any:
     """A dataclass field that is read from the key ``key``; without ``default`` it is required.
 
@@ -79,10 +81,12 @@ def option(
     whose keys the map has; or with ``named``, which makes an item from each name in the map and
     what stands there: a text, or with ``schema``, too, a map of its keys. ``named`` raises
     ValueError as a parser does. An option that takes maps only has a parser that always raises.
+    With ``short_for``, a key of the schema, that key's value may stand in the map's place there.
     """
     if named is not None and not many:
         raise ValueError(f"{key}: a map of free names is for an option with many values")
-    spec = Option(key, parse, help, many, default is dataclasses.MISSING, schema, named)
+    is_required = default is dataclasses.MISSING
+    spec = Option(key, parse, help, many, is_required, schema, named, short_for)
     return dataclasses.field(
         default=default, metadata={"option": spec}, kw_only=True, repr=not secret
     )

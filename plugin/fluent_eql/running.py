@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from fluent_eql.deferral import Deferral
 from fluent_eql.detection import EventRule, Observer, SequenceRule
 from fluent_eql.lang import SequenceQuery
 from fluent_eql.notes import digest_of
 from fluent_eql.rules import Rule
 from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
+from fluent_eql.sources import in_records
 
 WORTH_A_SCAN = 4
 """The number of rules from which on a scan costs less than to test them all."""
 
 
 class RunningRules:
-    """Rules, ready to run. ``events`` and ``sequences`` are those of each kind by their numbers."""
+    """Rules, ready to run.
+
+    ``events`` and ``sequences`` are those of each kind by their numbers, ``deferrals`` are for
+    those of the sequences whose events may stay unread.
+    """
 
     def __init__(self, rules: Sequence[Rule], settings: EqlOptions) -> None:
         self.rules = tuple(rules)
         self.observer = Observer([rule.query for rule in rules], settings)
-        self.screen = Screen([condition for rule in rules for condition in rule.query.conditions])
+        conditions = [condition for rule in rules for condition in rule.query.conditions]
+        self.screen = Screen(in_records(conditions, settings.mapping))
         self.events: dict[int, EventRule] = {}
         self.sequences: dict[int, SequenceRule] = {}
         for number, rule in enumerate(rules):
@@ -30,10 +37,15 @@ class RunningRules:
                 self.sequences[number] = SequenceRule(number, rule, rule.query, settings)
             else:
                 self.events[number] = EventRule(rule, rule.query)
+        self.deferrals = {} if settings.mapping else self._deferrals()
         self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
         self._everyone = range(len(rules))
 
-    def suspects(self, raw: bytes) -> Iterable[int]:
+    def _deferrals(self) -> dict[int, Deferral]:
+        found = {n: Deferral.of(one.query, one.completing) for n, one in self.sequences.items()}
+        return {number: deferral for number, deferral in found.items() if deferral is not None}
+
+    def suspects(self, raw: bytes) -> Sequence[int]:
         """The rules, by their numbers, that a record may satisfy, in their order."""
         if len(self._everyone) < WORTH_A_SCAN:
             return self._everyone

@@ -9,6 +9,8 @@ from pathlib import Path
 from fluent_eql import options
 from fluent_eql.options import option
 from fluent_eql.rules import SEVERITIES
+from fluent_eql.sources import ECS, SOURCES, FieldMapping, MappedField, SourceMapping, mapping_of
+from fluent_eql.sources.custom import map_of_fields, mapped_field
 from fluent_eql.tuning import RuleFilter, RuleTuning, TunedRule, rule_tuning, tuned_rule
 
 PLACEHOLDERS = ("${rule.slug}", "${rule.id}", "${tag}")
@@ -57,6 +59,22 @@ class EqlOptions:
         options.integer(1),
         "how many events are remembered for each join key and stage",
         default=64,
+    )
+    source: str = option(
+        "source",
+        options.choice(ECS, *SOURCES),
+        "the program that made the records, whose fields are seen under ECS names",
+        default=ECS,
+    )
+    fields: tuple[MappedField, ...] = option(
+        "fields",
+        map_of_fields,
+        "ECS fields, by their names, and where in the records their values are",
+        default=(),
+        many=True,
+        schema=FieldMapping,
+        named=mapped_field,
+        short_for="from",
     )
     timestamp_fields: tuple[str, ...] = option(
         "timestamp_field",
@@ -131,6 +149,14 @@ class EqlOptions:
         ids = [item.id for item in self.tuning]
         if len(set(ids)) < len(ids):
             raise ValueError("tuning: the id of a rule is given twice")
+        names = [item.name for item in self.fields]
+        if len(set(names)) < len(names):
+            raise ValueError("fields: a field is given twice")
+
+    @property
+    def mapping(self) -> SourceMapping | None:
+        """How the records' fields are seen; None where they are ECS fields themselves."""
+        return mapping_of(self.source, self.fields)
 
     @property
     def rule_filter(self) -> RuleFilter:

@@ -11,6 +11,7 @@ from fluent_eql.options import Option, options_of
 from fluent_eql.registry import installed
 from fluent_eql.settings import EqlOptions
 from fluent_eql.shim import PythonOptions
+from fluent_eql.sources import FieldMapping
 from fluent_eql.tuning import RuleException, RuleTuning
 from fluent_pipeline.config import ServiceConfig, parse_config
 from fluent_pipeline.config.loader import SECTIONS, STAGES
@@ -28,6 +29,7 @@ SCHEMAS: dict[str, type[Any]] = {
     "pipeline.filters": FilterKeys,
     "pipeline.outputs": OutputKeys,
     "Filter eql": EqlOptions,
+    "Mapping of a field": FieldMapping,
     "Tuning of a rule": RuleTuning,
     "Exceptions of a rule": RuleException,
     "Filter python": PythonOptions,
@@ -37,10 +39,13 @@ SCHEMAS: dict[str, type[Any]] = {
 TYPES = {
     "choice": "one of",
     "condition": "condition",
+    "constant": "constant",
     "duration": "duration",
     "exception": "exception",
     "glob": "pattern",
+    "header": "header",
     "integer": "whole number",
+    "map_of_fields": "map",
     "network": "network",
     "new_path": "new path",
     "path": "path",
@@ -48,10 +53,13 @@ TYPES = {
     "regex": "regular expression",
     "rule_tuning": "map",
     "size": "size",
+    "source_field": "field",
     "switch": "switch",
     "tag_template": "text",
     "text": "text",
     "user": "user",
+    "value_map": "map",
+    "web_address": "URL",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluent_eql import fields
 from fluent_eql.event import decode_record
 from fluent_eql.fields import MOST_AT_ONCE, Fields, Projection
 from support.wire import Writer
@@ -139,6 +140,7 @@ def render(flat: dict[str, list[Any]], data: st.DataObject) -> dict[str, Any]:
 
 
 PARTS = ("a", "b", "b.c", "c", "a.b", "d", "unread")
+NAME_OF_SEVEN = "a.b.c.d.e.f.g"
 READ = ("a.b.c", "a.d", "b.c", "d", "c.a.b.d")
 LEAVES = st.one_of(
     st.none(),
@@ -163,16 +165,38 @@ def same(one: object, other: object) -> bool:
     return repr(one) == repr(other)
 
 
-@pytest.mark.parametrize("many", [False, True], ids=["few fields", "many fields"])
+OTHERS = {
+    "few fields": [],
+    "many fields": [f"other.x{number}" for number in range(MOST_AT_ONCE)],
+    "a name too long for the struct": [NAME_OF_SEVEN],
+    "a name that begins another": ["a.d.e", "b"],
+}
+
+
+@pytest.mark.parametrize("others", OTHERS.values(), ids=OTHERS)
 @given(record=st.dictionaries(KEYS, VALUES, max_size=6), seed=st.integers(0, 99))
 def test_a_projection_reads_what_is_read_of_the_whole_record(
-    many: bool, record: dict[Any, Any], seed: int
+    others: list[str], record: dict[Any, Any], seed: int
 ) -> None:
-    others = [f"other.x{number}" for number in range(MOST_AT_ONCE)] if many else []
     raw = Writer(random.Random(seed)).encode(record)
     found, whole = Projection([*READ, *others]).fields(raw), Fields(decode_record(raw))
-    for name in READ:
+    for name in (*READ, *others):
         assert same(found[name], whole[name]), name
+
+
+def test_a_name_that_fits_no_struct_costs_only_those_who_ask_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded: list[bytes] = []
+
+    def decode(raw: bytes) -> dict[str, Any]:
+        decoded.append(raw)
+        return decode_record(raw)
+
+    monkeypatch.setattr(fields, "decode_record", decode)
+    found = Projection(["d", NAME_OF_SEVEN]).fields(msgpack.packb({"d": 1, NAME_OF_SEVEN: 2}))
+    assert (found["d"], decoded) == ((1,), [])
+    assert (found[NAME_OF_SEVEN], len(decoded)) == ((2,), 1)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from support.verdicts import verdicts
 
 A, B = Field("a"), Field("b")
 X = Constant("x")
+NO_NUMBER = Arithmetic("/", Constant(1), Constant(0))
 
 
 def is_(left: Expression, right: Any, operator: str = "==") -> Compare:
@@ -62,6 +63,10 @@ def is_(left: Expression, right: Any, operator: str = "==") -> Compare:
         (is_(Call("length", (A,)), 5, "!="), [{"a": "x"}], [{}, {"a": "xxxxx"}, {"a": 5}]),
         (Not(is_(Call("length", (A,)), 5)), [{}, {"a": "x"}], [{"a": "xxxxx"}]),
         (Compare("!=", A, B), [{"a": "x", "b": "y"}], [{}, {"a": "x"}, {"a": "x", "b": "x"}]),
+        (Compare("==", A, NO_NUMBER), [], [{}, {"a": 1}]),
+        (is_(NO_NUMBER, 5, "!="), [], [{}]),
+        (Not(is_(NO_NUMBER, 5, "!=")), [{}], []),
+        (Compare("==", NO_NUMBER, NULL), [{}], []),
         (Like("like", A, ("/t?p*",)), [{"a": "/tmp/a\nb"}, {"a": "/tmp"}], [{"a": "/TMP"}, {}]),
         (Like(":", A, ("*.SH",)), [{"a": "a.sh"}, {"a": ".Sh"}], [{"a": "a_sh"}, {"a": "sh"}]),
         (Call("stringContains", (A, Constant(""))), [], [{"a": ""}, {"a": "x"}, {}]),

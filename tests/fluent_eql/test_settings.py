@@ -9,6 +9,8 @@ import pytest
 from fluent_eql.filter import EqlFilter
 from fluent_eql.options import options_of
 from fluent_eql.settings import EqlOptions
+from fluent_eql.sources import FieldMapping, MappedField
+from fluent_eql.sources.mapping import path, places
 from fluent_eql.testing import make_options
 from fluent_eql.tuning import RuleFilter, RuleTuning, TunedRule
 
@@ -26,11 +28,13 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert options.event_category_field == "event.category"
     assert options.alert_tag == "eql.alert.${rule.slug}"
     assert options.alert_copies is False
+    assert (options.source, options.fields, options.mapping) == ("ecs", (), None)
 
 
-def test_every_key_but_the_one_for_maps_is_read_from_its_text() -> None:
+def test_every_key_but_those_for_maps_is_read_from_its_text() -> None:
     texts = {
         "rules": ["a.toml", "more"],
+        "source": "FALCO",
         "reorder_window": "500ms",
         "state.ttl": "5m",
         "state.max_entities": "7",
@@ -45,9 +49,10 @@ def test_every_key_but_the_one_for_maps_is_read_from_its_text() -> None:
         "rule_filter.tactic": ["TA0011"],
         "rule_filter.severity": ["HIGH", "critical"],
     }
-    assert {*texts, "tuning"} == set(options_of(EqlOptions))
+    assert {*texts, "fields", "tuning"} == set(options_of(EqlOptions))
     assert make_options(EqlFilter, texts) == EqlOptions(
         rules=(Path("a.toml"), Path("more")),
+        source="falco",
         reorder_window=SECOND // 2,
         state_ttl=300 * SECOND,
         max_entities=7,
@@ -84,6 +89,16 @@ def test_a_rule_is_tuned_once() -> None:
         EqlOptions(tuning=(tuned, tuned))
 
 
+def test_a_field_is_mapped_once() -> None:
+    own = MappedField("process.executable", FieldMapping(names=(path("exe"),)))
+    mapping = EqlOptions(source="falco", fields=(own,)).mapping
+    assert mapping is not None
+    assert mapping.alternatives("process.executable")[0] == places("exe")[0]
+    assert mapping.has("host.id")
+    with pytest.raises(ValueError, match="fields: a field is given twice"):
+        EqlOptions(fields=(own, own))
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [
@@ -96,6 +111,8 @@ def test_a_rule_is_tuned_once() -> None:
         ("rule_filter.severity", "severe"),
         ("rule_filter.os", ""),
         ("tuning", "off"),
+        ("source", "osquery"),
+        ("fields", "exe"),
         ("alert_tag", ""),
         ("tiebreaker_field", ""),
         ("event_category_field", ""),

@@ -83,7 +83,7 @@ def _regex(random: Random, text: str) -> Regex:
 def _number(random: Random, text: str) -> Regex:
     value = int(text)
     low, high = max(value - random.randint(0, 9), 0), value + random.randint(0, 99)
-    if high >= 10**9:
+    if high >= 10**9 or len(text) > 9:
         return Repeat(Class("d"), 1, None)
     size = len(text) if random.random() < 0.5 else 0
     ends = f"{low:0{size}}", f"{high:0{size}}"

@@ -65,7 +65,7 @@ def _regex(node: lucene.Node) -> regex.Regex:
         case lucene.Text(text):
             return regex.Text(text)
         case lucene.Chars("", (), True):
-            return regex.Any()
+            return regex.AnyChar()
         case lucene.Chars(single, ranges, negated):
             return regex.Chars((*single, *(chr(a) + chr(b) for a, b in ranges)), negated)
         case lucene.Interval(low, high, digits):

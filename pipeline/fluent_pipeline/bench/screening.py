@@ -29,8 +29,8 @@ DECODED = "fluent_eql_events_decoded_total"
 class Screening:
     """What became of ``records``, of which ``decoded`` were decoded for ``rules`` rules.
 
-    ``asked_by`` has the rules for which a record has to be decoded, by name, and the number of
-    such records, most first. ``unscreened`` are the names of those that ask for every record.
+    ``asked_by`` has the names of the rules whose own screen lets a record through, and the number
+    of such records, most first. ``unscreened`` are the names of those that have no screen.
     """
 
     rules: int
@@ -79,15 +79,15 @@ def screening_report(screening: Screening) -> str:
 
 
 def _asked(rules: tuple[Rule, ...], records: list[bytes]) -> tuple[Counter[str], tuple[str, ...]]:
-    """How many records each rule has to see, and the rules that have to see all."""
-    conditions = [(rule, condition) for rule in rules for condition in rule.query.conditions]
-    screen = Screen(condition for _, condition in conditions)
+    """How many records each rule by itself asks for, and the rules that ask for all."""
     asked: Counter[str] = Counter()
-    for record in records:
-        suspected = {conditions[number][0].name for number in screen.suspects(record)}
-        asked.update(suspected)
-    always = {conditions[number][0].name for number in screen.suspects(b"\x80")}
-    return asked, tuple(sorted(always))
+    unscreened = []
+    for rule in rules:
+        screen = Screen(rule.query.conditions)
+        asked[rule.name] += sum(1 for record in records if screen.offsets(record) != [])
+        if screen.always:
+            unscreened.append(rule.name)
+    return +asked, tuple(unscreened)
 
 
 def _records(frames: list[Frame]) -> Iterator[bytes]:

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from fluent_eql.errors import FluentEqlError
-from fluent_pipeline.cli import check, exec_filter, replay, rules, run, test_rules
+from fluent_pipeline.cli import check, completion, exec_filter, replay, rules, run, test_rules
 from fluent_pipeline.errors import FluentPipelineError
 
-COMMANDS = (run, replay, check, test_rules, exec_filter, rules)
+COMMANDS = (run, replay, check, test_rules, exec_filter, rules, completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
         description="Run EQL detection rules on a Fluent pipeline.",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {version('fluent-eql')}")
+    top.set_defaults(program=top)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_to(commands)

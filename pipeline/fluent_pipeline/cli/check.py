@@ -27,7 +27,13 @@ def add_to(commands: Any) -> None:
         description="Check configuration files (*.yaml) and rule files or folders (*.toml). "
         "Errors name file, line and column.",
     )
-    command.add_argument("paths", metavar="FILE", type=Path, nargs="+")
+    command.add_argument(
+        "paths",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        help="a configuration, a rule file or a folder of rule files",
+    )
     command.add_argument(
         "--strict", action="store_true", help="fail where any rule of a folder is refused"
     )

@@ -13,10 +13,11 @@ from typing import Any
 from fluent_eql.errors import FluentEqlError
 from fluent_eql.lang import SequenceQuery
 from fluent_eql.loading import read_for
+from fluent_eql.needles import Needle, needles_of
 from fluent_eql.rules import Rule, RuleFile, names_in, os_types_of, read_rules, require_rules
-from fluent_eql.screen import Needle, needles_of
 from fluent_eql.settings import EqlOptions
 from fluent_eql.shipped import shipped_rules
+from fluent_eql.sources import SourceMapping, in_records
 from fluent_pipeline.cli.common import add_rules_option, counted, table
 from fluent_pipeline.config import load_config
 from fluent_pipeline.errors import ConfigError
@@ -26,10 +27,15 @@ COLUMNS = ("ID", "NAME", "SEVERITY", "KIND", "STAGES", "MAXSPAN", "KEYS", "OS", 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What came of a file; ``filter`` is the alias of the filter that read it, "" for none."""
+    """What came of a file.
+
+    ``filter`` is the alias of the filter that read it, "" for none, ``mapping`` how that sees its
+    records.
+    """
 
     filter: str
     file: RuleFile
+    mapping: SourceMapping | None = None
 
     @property
     def rule(self) -> Rule | None:
@@ -71,7 +77,8 @@ def execute(options: argparse.Namespace) -> int:
     listed = _of_configuration(options.config) if options.config else _of_paths(options)
     if options.json and not options.rule:
         for item in listed:
-            print(json.dumps(line_of(item.file) | ({"filter": item.filter} if item.filter else {})))
+            line = line_of(item.file, item.mapping)
+            print(json.dumps(line | ({"filter": item.filter} if item.filter else {})))
         return 0
     for item in listed:
         if item.file.error:
@@ -81,7 +88,7 @@ def execute(options: argparse.Namespace) -> int:
     elif options.screen:
         for item in listed:
             if item.file.rule:
-                _print_screen(item.file.rule)
+                _print_screen(item.file.rule, item.mapping)
     else:
         _print_table(listed)
     return 0
@@ -101,7 +108,11 @@ def _of_configuration(path: Path) -> list[_Listed]:
     filters = [item for item in load_config(path).filters if isinstance(item.options, EqlOptions)]
     if not filters:
         raise ConfigError("expected a filter of the name eql, found none", source=str(path))
-    return [_Listed(item.alias, file) for item in filters for file in read_for(item.options).files]
+    return [
+        _Listed(item.alias, file, item.options.mapping)
+        for item in filters
+        for file in read_for(item.options).files
+    ]
 
 
 def _is_called(rule: Rule | None, name: str) -> bool:
@@ -110,21 +121,21 @@ def _is_called(rule: Rule | None, name: str) -> bool:
 
 def _print_one(options: argparse.Namespace, listed: Sequence[_Listed]) -> None:
     """The rules of one id or name: two may have one name, and two filters one rule."""
-    rules = [(item.rule, item.status) for item in listed if item.rule]
+    rules = [(item.rule, item) for item in listed if item.rule]
     if not rules:
         raise FluentEqlError(f"no rule has the id or name {options.rule!r}")
-    for rule, status in rules:
+    for rule, item in rules:
         if options.json:
-            print(json.dumps(facts(rule)))
+            print(json.dumps(facts(rule, item.mapping)))
         elif options.screen:
-            _print_screen(rule)
+            _print_screen(rule, item.mapping)
         else:
-            _print_rule(rule, status if options.config else "")
+            _print_rule(rule, item.status if options.config else "")
 
 
 def _print_table(listed: Sequence[_Listed]) -> None:
     """The rules, and how many files gave none; of a configuration with what it makes of them."""
-    rows = [(item, _row(item.rule)) for item in listed if item.rule]
+    rows = [(item, _row(item.rule, item.mapping)) for item in listed if item.rule]
     columns = list(COLUMNS)
     if any(item.filter for item in listed):
         columns += ["STATUS"]
@@ -143,21 +154,21 @@ def _print_table(listed: Sequence[_Listed]) -> None:
         print(f"{counted(running, 'rule')}, {', '.join(told)}", file=sys.stderr)
 
 
-def line_of(file: RuleFile) -> dict[str, Any]:
+def line_of(file: RuleFile, mapping: SourceMapping | None = None) -> dict[str, Any]:
     """What came of a file, as plain values; a rule's with the facts about it."""
     if file.rule is not None:
-        return {**facts(file.rule), "status": "ok", "reason": None}
+        return {**facts(file.rule, mapping), "status": "ok", "reason": None}
     refused = file.error is not None
     reason = file.error.message if file.error else file.skipped.reason if file.skipped else ""
     status = {"status": "refused" if refused else "skipped", "reason": reason}
     if file.skipped and file.skipped.rule:
-        return {**facts(file.skipped.rule), **status}
+        return {**facts(file.skipped.rule, mapping), **status}
     rule_id, name = names_in(file.path)
     return {"file": str(file.path), "id": rule_id, "name": name, **status, "kind": None}
 
 
-def facts(rule: Rule) -> dict[str, Any]:
-    """What there is to know of a rule, as plain values."""
+def facts(rule: Rule, mapping: SourceMapping | None = None) -> dict[str, Any]:
+    """What there is to know of a rule, as plain values; ``mapping`` is how its records are seen."""
     query = rule.query
     sequence = query if isinstance(query, SequenceQuery) else None
     maxspan = sequence.maxspan if sequence else None
@@ -172,12 +183,12 @@ def facts(rule: Rule) -> dict[str, Any]:
         "maxspan": f"{maxspan / 10**9:g}s" if maxspan is not None else None,
         "keys": [key.name for key in sequence.stages[0].by] if sequence else [],
         "os": list(os_types_of(rule)),
-        "screened": all(needles is not None for needles in _needles(rule)),
+        "screened": all(needles is not None for needles in _needles(rule, mapping)),
     }
 
 
-def _row(rule: Rule) -> list[str]:
-    known = facts(rule)
+def _row(rule: Rule, mapping: SourceMapping | None) -> list[str]:
+    known = facts(rule, mapping)
     return [
         rule.id,
         rule.name,
@@ -210,9 +221,9 @@ def _print_rule(rule: Rule, status: str) -> None:
         print(rule.note)
 
 
-def _print_screen(rule: Rule) -> None:
+def _print_screen(rule: Rule, mapping: SourceMapping | None) -> None:
     print(rule.name)
-    for stage, needles in enumerate(_needles(rule)):
+    for stage, needles in enumerate(_needles(rule, mapping)):
         if needles is None:
             print(f"  stage {stage}: nothing certain; every record is decoded")
             continue
@@ -226,5 +237,6 @@ def _shown(needle: Needle) -> str:
     return f"{needle.field} = {text}…" if needle.field else f"{text} anywhere"
 
 
-def _needles(rule: Rule) -> list[frozenset[Needle] | None]:
-    return [needles_of(condition.expression) for condition in rule.query.conditions]
+def _needles(rule: Rule, mapping: SourceMapping | None) -> list[frozenset[Needle] | None]:
+    conditions = in_records(rule.query.conditions, mapping)
+    return [needles_of(condition.expression) for condition in conditions]

@@ -22,6 +22,7 @@ from fluent_pipeline.config.schema import (
     StdoutOutputConfig,
 )
 from fluent_pipeline.config.tags import TagMatch
+from fluent_pipeline.config.webhook import WebhookOutputConfig
 
 __all__ = [
     "Config",
@@ -38,6 +39,7 @@ __all__ = [
     "TagMatch",
     "TargetNode",
     "User",
+    "WebhookOutputConfig",
     "load_config",
     "parse_config",
 ]

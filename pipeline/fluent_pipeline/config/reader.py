@@ -182,6 +182,9 @@ class Reader:
         name = self.scalar(at, spec.key)
         if spec.schema is None:
             value = self.scalar(node, spec.key)
+        elif spec.short_for is not None and not isinstance(node, yaml.MappingNode):
+            entry = Entry(spec.short_for, node, node)
+            value = self.options(spec.schema, [entry], node, f"{spec.key} {name}")
         else:
             value = self._section(spec.schema, node, f"{spec.key} {name}")
         if name is None or value is None:

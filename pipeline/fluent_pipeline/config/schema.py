@@ -34,6 +34,7 @@ from fluent_pipeline.config.forward import (
     TargetNode,
 )
 from fluent_pipeline.config.tags import EVERY_TAG, TagMatch, glob, regex
+from fluent_pipeline.config.webhook import WebhookOutputConfig
 from fluent_pipeline.errors import ConfigError
 
 
@@ -113,15 +114,41 @@ class FileOutputConfig:
     format: str = option(
         "format", choice("json_lines"), "how a record is written", default="json_lines"
     )
+    rotate_size: int | None = option(
+        "rotate.size",
+        positive(size),
+        "bytes that the file may reach before a new one is begun; needs file",
+        default=None,
+    )
+    rotate_time: int | None = option(
+        "rotate.time",
+        positive(duration),
+        "span, counted from midnight UTC of 1970-01-01, after which a new file is begun",
+        default=None,
+    )
+    rotate_keep: int = option(
+        "rotate.keep",
+        integer(1, 10_000),
+        "files that are kept beside the current one, as NAME.1, the newest, and so on",
+        default=5,
+    )
+
+    def __post_init__(self) -> None:
+        if self.file is None and (self.rotate_size or self.rotate_time):
+            raise ValueError(
+                "rotate.size and rotate.time need file: a file named after the tag x.1 could "
+                "be taken for a rotated one of the tag x"
+            )
 
 
-OutputOptions = ForwardOutputConfig | StdoutOutputConfig | FileOutputConfig
+OutputOptions = ForwardOutputConfig | StdoutOutputConfig | FileOutputConfig | WebhookOutputConfig
 
 INPUTS: dict[str, type[Any]] = {"forward": ForwardInputConfig}
 OUTPUTS: dict[str, type[Any]] = {
     "forward": ForwardOutputConfig,
     "stdout": StdoutOutputConfig,
     "file": FileOutputConfig,
+    "webhook": WebhookOutputConfig,
 }
 
 

@@ -135,7 +135,7 @@ class ForwardListener:
                 (*labels, ("reason", reason)),
             )
         yield Metric(
-            "fluent_eql_input_connections",
+            "fluent_eql_input_open_connections",
             "Connections open",
             "gauge",
             len(self.connections),

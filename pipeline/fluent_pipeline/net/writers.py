@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from fluent_eql.api import Metric
 from fluent_pipeline.engine import Outgoing
@@ -27,25 +26,6 @@ def write_to_stdout(tag: str, lines: bytes) -> None:
     written = 0
     while written < len(lines):
         written += os.write(sys.stdout.fileno(), lines[written:])
-
-
-class AppendToFile:
-    """Appends to ``folder/name``, or to a file named after the tag where ``name`` is None."""
-
-    def __init__(self, folder: Path, name: str | None) -> None:
-        self._folder = folder
-        self._name = name
-
-    def __call__(self, tag: str, lines: bytes) -> None:
-        name = self._name or _file_name(tag)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with open(self._folder / name, "ab", buffering=0) as file:
-            file.write(lines)
-
-
-def _file_name(tag: str) -> str:
-    name = tag.replace("/", "_").replace("\0", "_")
-    return "_" if name in ("", ".", "..") else name
 
 
 class LineOutput(QueuedOutput[Outgoing]):

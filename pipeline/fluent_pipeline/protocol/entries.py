@@ -23,7 +23,8 @@ EVENT_TIME = 0
 GROUP_START_SECONDS, GROUP_END_SECONDS = 0xFFFFFFFF, 0xFFFFFFFE
 NANOSECONDS = 10**9
 COMMON_FORMS = re.compile(
-    rb"\x92(?:\x92\xd7\x00(.{8})\x80|\xd7\x00(.{8}))(?=[\x80-\x8f\xde\xdf])", re.DOTALL
+    rb"\x92(?:\x92\xd7\x00(.{8})(?:\x80|\xdf\x00{4})|\xd7\x00(.{8}))(?=[\x80-\x8f\xde\xdf])",
+    re.DOTALL,
 )
 """How Fluent Bit, with and without metadata, and Fluentd begin an entry, up to the record."""
 

@@ -104,10 +104,12 @@ def _decimal(text: str) -> Number | None:
 
 
 def _long(digits: str, base: int) -> int | None:
+    """The integer, without the ``0x``, ``0o`` and ``0b`` that Python would take."""
     try:
-        value = int(digits, base)
+        size = int(digits.lstrip("+-").lstrip("0") or "0", base)
     except ValueError:
         return None
+    value = -size if digits.startswith("-") else size
     return value if SMALLEST <= value <= LARGEST_LONG else None
 
 

@@ -110,6 +110,9 @@ class _Resolver:
         if operator not in EQUALITY:
             self._check_order(operator, left)
             self._check_order(operator, right)
+        is_null_test = _is_null(node.left) or _is_null(node.right)
+        if not is_null_test and (_is_null(left) or _is_null(right)):
+            return Literal(None, node.position)
         if isinstance(left, Literal) and not _is_null(right):
             left, right, operator = right, left, MIRRORED[operator]
         if isinstance(right, Literal) and isinstance(right.value, bool):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from operator import attrgetter
+from typing import Any
 
 from fluent_eql.match.machine import Order, StageMatch
 from fluent_eql.match.timeline import Timeline
@@ -14,14 +15,16 @@ by_order = attrgetter("order")
 class Entity:
     """The events of a join key that wait for one that needs them, and the timeline of the others.
 
-    Most keys never see an event that could complete a sequence; they have no timeline.
-    ``renewed`` is when the key was last put at the end of those to be forgotten, on the clock of
-    arrivals.
+    Most keys never see an event that could complete a sequence; they have no timeline. ``unread``
+    are events that have not even been looked at, in the caller's own form; there are none where
+    there is a timeline. ``renewed`` is when the key was last put at the end of those to be
+    forgotten, on the clock of arrivals.
     """
 
-    __slots__ = ("waiting", "timeline", "renewed", "is_forgotten")
+    __slots__ = ("unread", "waiting", "timeline", "renewed", "is_forgotten")
 
     def __init__(self, renewed: int) -> None:
+        self.unread: list[Any] = []
         self.waiting: list[StageMatch] = []
         self.timeline: Timeline | None = None
         self.renewed = renewed

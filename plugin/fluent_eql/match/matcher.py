@@ -45,7 +45,13 @@ class SequenceMatcher:
 
     def add(self, key: Hashable, match: StageMatch) -> Entity:
         """Let an event wait among those of its key. The calls come in the order of arrival."""
-        now = self._now = match.arrived
+        entity = self.entity(key, match.arrived)
+        entity.add(match)
+        return entity
+
+    def entity(self, key: Hashable, now: int) -> Entity:
+        """What is remembered of a key that has an event now. The calls come in that order."""
+        self._now = now
         entities = self._entities
         entity = entities.known.get(key)
         if entity is None:
@@ -53,7 +59,6 @@ class SequenceMatcher:
         elif now - entity.renewed > self._step or 2 * len(entities.known) >= entities.maxsize:
             entities[key] = entity
             entity.renewed = now
-        entity.add(match)
         return entity
 
     def run(self, entity: Entity, batch: list[StageMatch]) -> list[StageMatch]:

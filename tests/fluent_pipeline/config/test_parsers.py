@@ -6,11 +6,15 @@ import pytest
 
 from fluent_eql.options import Named, Place
 from fluent_pipeline.config.parsers import (
+    Header,
     User,
+    header,
+    named_header,
     named_user,
     network,
     permissions,
     user,
+    web_address,
     weight,
 )
 
@@ -69,3 +73,51 @@ def test_a_weight_is_a_number_above_0() -> None:
     for text in ("0", "-1", "much", "inf", "nan"):
         with pytest.raises(ValueError, match="above 0"):
             weight(text)
+
+
+def test_a_header_is_a_name_and_a_value_that_may_hold_spaces() -> None:
+    assert header("Authorization  Bearer x ") == Header("Authorization", "Bearer x")
+    named = Named("Authorization", "Bearer x", Place("a.yaml"))
+    assert named_header(named) == Header("Authorization", "Bearer x")
+    assert "Bearer" not in repr(named_header(named))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("X-Name", "name and value"),
+        ("X:Name value", "expected a header's name"),
+        ("X-Name a\r\nX-Other: b", "printable"),
+        ("X-Name é", "ASCII"),
+        ("content-type text/plain", "set by the output itself"),
+        ("X-Fluent-Eql-Signature t=1", "set by the output itself"),
+    ],
+)
+def test_what_is_no_header_of_ones_own_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        header(text)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://hooks.example.com/a?b=c", "http://127.0.0.1:8080", "http://[::1]:80/x"]
+)
+def test_a_url_is_http_or_https(url: str) -> None:
+    assert web_address(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hooks.example.com/s3cret",
+        "ftp://h/s3cret",
+        "https:///s3cret",
+        "https://h:99999/s3cret",
+        "https://user:s3cret@h/",
+        "https://h/s3cret\nX",
+        "https://[::1/s3cret",
+    ],
+)
+def test_what_is_no_url_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ValueError, match="expected a URL") as caught:
+        web_address(url)
+    assert "s3cret" not in str(caught.value)

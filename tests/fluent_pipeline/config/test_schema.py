@@ -251,3 +251,10 @@ def test_a_plugin_that_fails_is_named_with_its_package() -> None:
 
     with pytest.raises(ConfigError, match=r"filter sample \(sample-package 1\.0\): create failed"):
         configured(Broken, PythonOptions(call="f")).make()
+
+
+def test_rotation_needs_the_name_of_a_file() -> None:
+    for settings in ({"rotate_size": 1}, {"rotate_time": SECOND}):
+        assert FileOutputConfig(file="a", **settings).rotate_keep == 5
+        with pytest.raises(ValueError, match="need file"):
+            FileOutputConfig(**settings)

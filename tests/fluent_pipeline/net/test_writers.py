@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-from pathlib import Path
 
 import pytest
 
 from fluent_pipeline.engine import Outgoing, Receipt
-from fluent_pipeline.net.writers import AppendToFile, LineOutput
+from fluent_pipeline.net.writers import LineOutput
 from fluent_pipeline.protocol.frames import Frame, frame_of
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
 from support.frames import forward_frame
@@ -95,20 +93,3 @@ async def test_a_stop_gives_up_on_what_cannot_be_written(caplog: pytest.LogCaptu
     output.send(outgoing(forward_frame([{"a": 1}]), asyncio.Event()))
     await output.stop(0.01)
     assert "1 frames undelivered" in caplog.text
-
-
-def test_lines_are_appended_to_the_named_file(tmp_path: Path) -> None:
-    append = AppendToFile(tmp_path / "new", "out.ndjson")
-    append("a", b'{"n":1}\n')
-    append("b", b'{"n":2}\n')
-    lines = (tmp_path / "new" / "out.ndjson").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [{"n": 1}, {"n": 2}]
-
-
-@pytest.mark.parametrize(
-    ("tag", "name"),
-    [("app.log", "app.log"), ("../etc/x", ".._etc_x"), ("..", "_"), ("", "_"), ("a\0b", "a_b")],
-)
-def test_without_a_name_the_tag_names_the_file(tag: str, name: str, tmp_path: Path) -> None:
-    AppendToFile(tmp_path, None)(tag, b"{}\n")
-    assert [path.name for path in tmp_path.iterdir()] == [name]

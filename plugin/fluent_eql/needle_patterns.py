@@ -1,0 +1,148 @@
+"""Needles as patterns of hyperscan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hyperscan
+
+from fluent_eql.api import Body
+from fluent_eql.needles import Needle
+
+STRING_HEADER = rb"(?:[\xa0-\xbf]|[\xd9\xc4].|[\xda\xc5]..|[\xdb\xc6]....)"
+ARRAY_HEADER = rb"[\x90-\x9f\xdc\xdd]"
+"""Its first byte; the number of elements may follow."""
+STRING_HEADERS = ((1, range(0xA0, 0xC0)), (2, (0xD9, 0xC4)), (3, (0xDA, 0xC5)), (5, (0xDB, 0xC6)))
+"""The lengths of string headers, and their first bytes."""
+
+MANY = 100
+"""The number of needles past which they are looked for without their fields."""
+LEAST_TEXT = 4
+"""The length of a text, in bytes, below which it would be found too often."""
+TAIL = 2
+"""The bytes of a field's name that are looked for with a text. All of it would be found in every
+record, and hyperscan would look at each of them closely: the scan would take three times as long.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What hyperscan looks for, and the needles that it stands for.
+
+    ``behind`` is a field's name that has to stand before the text, of which the pattern holds only
+    the ``size`` bytes themselves; empty where the expression says all.
+    """
+
+    expression: bytes
+    caseless: bool
+    needles: tuple[Needle, ...]
+    behind: bytes = b""
+    size: int = 0
+
+    def holds(self, body: Body, end: int) -> bool:
+        """Whether a find that ends there is one of the needles."""
+        name, text = self.behind, end - self.size
+        if not name:
+            return True
+        for width, first_bytes in STRING_HEADERS:
+            header = text - width
+            if header > len(name) and body[header] in first_bytes:  # noqa: SIM102  it is faster
+                if body[header - len(name) : header] == name:
+                    return True
+        return False
+
+
+def patterns_of(needles: Sequence[Needle]) -> list[Pattern]:
+    """The patterns for some needles.
+
+    Few are looked for with the end of the field's name before them, of many only the texts:
+    names that many patterns begin with would make compiling and scanning slow. What is found is
+    looked at more closely.
+    """
+    are_many = len(needles) > MANY
+    patterns = [_pattern_for(needle, are_many) for needle in needles]
+    fields: dict[str, list[Needle]] = {}
+    for needle in needles:
+        if needle.field is not None:
+            fields.setdefault(needle.field, []).append(needle)
+    patterns += [
+        Pattern(_escaped(field) + ARRAY_HEADER, False, tuple(those))
+        for field, those in fields.items()
+    ]
+    return patterns
+
+
+def _pattern_for(needle: Needle, is_one_of_many: bool) -> Pattern:
+    text = _text_of(needle)
+    if needle.field is None:
+        return Pattern(text, needle.caseless, (needle,))
+    field, size = _bytes_of(needle.field), len(_bytes_of(needle.text))
+    if is_one_of_many and size >= LEAST_TEXT and not needle.is_common:
+        return Pattern(text, needle.caseless, (needle,), field, size)
+    text = _escaped(needle.text)
+    if needle.caseless:
+        text = b"(?i:" + text + b")"
+    name = field if is_one_of_many else field[-TAIL:]
+    return Pattern(_escaped_bytes(name) + STRING_HEADER + text, False, (needle,), field, size)
+
+
+def loose_patterns(needles: Iterable[Needle]) -> list[Pattern]:
+    """Patterns for needles whose every find is one, for scans of single records.
+
+    Where a needle's text is long enough, the field before it is not looked for.
+    """
+    found: dict[tuple[bytes, bool], list[Needle]] = {}
+    for needle in sorted(needles, key=repr):
+        found.setdefault(_loose(needle), []).append(needle)
+    return [
+        Pattern(expression, caseless, tuple(those))
+        for (expression, caseless), those in found.items()
+    ]
+
+
+def _loose(needle: Needle) -> tuple[bytes, bool]:
+    is_long = len(_bytes_of(needle.text)) >= LEAST_TEXT
+    if needle.field is None or needle.is_whole or is_long:
+        return _text_of(needle), needle.caseless
+    text = _escaped(needle.text)
+    if needle.caseless:
+        text = b"(?i:" + text + b")"
+    start = b"(?:" + STRING_HEADER + text + b"|" + ARRAY_HEADER + b")"
+    return _escaped(needle.field) + start, False
+
+
+def _text_of(needle: Needle) -> bytes:
+    """The text, of a whole value with the last byte of a header, which tells the length."""
+    text = _bytes_of(needle.text)
+    if not needle.is_whole:
+        return _escaped_bytes(text)
+    ends = [len(text) & 0xFF] + ([0xA0 + len(text)] if len(text) < 32 else [])
+    return b"[" + _escaped_bytes(bytes(ends)) + b"]" + _escaped_bytes(text)
+
+
+def database_of(patterns: Sequence[Pattern], *, once: bool = False) -> Any:
+    """A database of patterns; with ``once``, each is found at most once in a scan."""
+    always = hyperscan.HS_FLAG_DOTALL | (hyperscan.HS_FLAG_SINGLEMATCH if once else 0)
+    database = hyperscan.Database()
+    database.compile(
+        expressions=[pattern.expression for pattern in patterns],
+        ids=list(range(len(patterns))),
+        flags=[
+            always | (hyperscan.HS_FLAG_CASELESS if pattern.caseless else 0) for pattern in patterns
+        ],
+    )
+    return database
+
+
+def _escaped(text: str) -> bytes:
+    return _escaped_bytes(_bytes_of(text))
+
+
+def _escaped_bytes(text: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in text)
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
