@@ -9,7 +9,7 @@ JOBS ?= 2
 SECONDS_OF_FUZZ ?= 60
 CONFORMANCE_PAIRS ?= 100000
 
-.PHONY: demo run test lint format bench bench-check fuzz faults conformance clean help
+.PHONY: demo run test lint format bench bench-check fuzz faults conformance docs man package clean help
 
 help:
 	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
@@ -21,6 +21,9 @@ help:
 	@echo "make faults  relay and target killed in a stream, a target away, a million records"
 	@echo "make conformance  100,000 random queries and streams against the plain reference"
 	@echo "make fuzz    the protocol core against random bytes, for a minute"
+	@echo "make docs    the documentation as a site, in site/"
+	@echo "make man     conf/man/fluent-eql.1, from the command line's own help"
+	@echo "make package wheel and sdist in dist/, installed into a new environment and tried"
 	@echo "make clean   remove .venv and caches"
 
 $(READY): pyproject.toml
@@ -76,5 +79,18 @@ faults: $(READY)
 conformance: $(READY)
 	CONFORMANCE_PAIRS=$(CONFORMANCE_PAIRS) $(BIN)/pytest -q -s tests/fluent_eql/test_conformance.py
 
+docs: $(READY)
+	$(BIN)/mkdocs build --strict --quiet
+
+man: $(READY)
+	SOURCE_DATE_EPOCH=$$(date --date=2026-01-01T00:00Z +%s) $(BIN)/argparse-manpage \
+	  --module fluent_pipeline.cli --function parser --prog fluent-eql --project-name fluent-eql \
+	  --description "EQL detection rules on a Fluent pipeline" --manual-title "fluent-eql manual" \
+	  --format single-commands-section --include conf/man/sections.roff --output conf/man/fluent-eql.1
+
+package: $(READY)
+	$(BIN)/python -m build --outdir dist
+	PACKAGE_INSTALL=dist $(BIN)/pytest -q tests/packaging
+
 clean:
-	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist site .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fluent_eql.detection import JoinValues, join_values
+from fluent_eql.detection import JoinValues
 from fluent_eql.fields import Projection
 from fluent_eql.lang import JoinKey, SequenceQuery, Stage, nodes
 from fluent_eql.needles import groups_of
@@ -26,8 +26,10 @@ class Deferral:
     def __init__(self, completing: Texts, others: Iterable[Texts], by: tuple[JoinKey, ...]) -> None:
         self._completing = completing
         self._others = tuple(others)
-        self._by = by
-        self._projection = Projection([key.name for key in by])
+        self._projection = Projection(key.name for key in by)
+        names = self._projection.names
+        self._places = [names.index(key.name) for key in by if key.name in names]
+        self._is_ordered = self._places == list(range(len(by)))
 
     @classmethod
     def of(cls, query: SequenceQuery, completing: Stage) -> Deferral | None:
@@ -57,12 +59,11 @@ class Deferral:
         return False
 
     def key_of(self, raw: bytes) -> JoinValues | None:
-        """The values of a record's join keys; None where it has not exactly one of each.
-
-        Raises ValueError where ``raw`` is not one msgpack map.
-        """
-        found = join_values(self._projection.fields(raw), self._by)
-        return found[0] if len(found) == 1 else None
+        """The values of a record's join keys; None where it has not one of each, which is text."""
+        found = self._projection.texts(raw)
+        if found is None or self._is_ordered:
+            return found
+        return tuple([found[place] for place in self._places])
 
 
 def texts_of(expression: nodes.Expression) -> Texts:

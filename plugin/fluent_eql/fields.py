@@ -73,6 +73,30 @@ class Projection:
         self._no_unusual = (None,) * (len(unusual) + 2)
         self._are_few = len(wanted) <= MOST_AT_ONCE and len(wanted) == len(self._names)
 
+    def texts(self, raw: bytes) -> tuple[str, ...] | None:
+        """The fields' values, in the order of their names, where each has one and it is text.
+
+        None where that is not so, or is not told so fast. Raises nothing.
+        """
+        if self._shape is None or not self._are_few:
+            return None
+        try:
+            root = self._decode(raw)
+            if self._unusual(root) != self._no_unusual:
+                return None
+            found: tuple[Any, ...] = self._usual(root)[:-2]
+        except (msgspec.MsgspecError, ValueError, RecursionError, AttributeError):
+            return None
+        for leaf in found:
+            if leaf.__class__ is not str:
+                return None
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in the order of :meth:`texts`."""
+        return self._names
+
     def fields(self, raw: bytes) -> FieldValues:
         """The fields of a record. Raises ValueError where ``raw`` is not one msgpack map."""
         if self._shape is None:

@@ -218,10 +218,10 @@ class EqlFilter:
         What holds the event, if something does.
         """
         self._decoded += 1
+        numbers = self._not_deferred(event, now)
+        if not numbers:
+            return None
         try:
-            numbers = self._not_deferred(event, now)
-            if not numbers:
-                return None
             seen = self._running.observer.observe(event)
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
@@ -261,7 +261,6 @@ class EqlFilter:
         """The rules, by their numbers, for which an event has to be read now.
 
         For the others it is filed unread. Where notes are written, all events are read.
-        Raises ValueError where the event's record is not one msgpack map.
         """
         running = self._running
         numbers = running.suspects(event.raw)
@@ -280,7 +279,7 @@ class EqlFilter:
         if key is None:
             return False
         matcher = self._running.sequences[number].matcher
-        entity = matcher.entity(typed_key(key), now)
+        entity = matcher.entity(key, now)
         if entity.timeline is not None or len(entity.unread) >= matcher.max_pending:
             return False
         entity.unread.append(Unread(event, now, next(self._arrivals)))

@@ -34,7 +34,7 @@ def script_for(program: argparse.ArgumentParser, shell: str) -> str:
     """The script that completes a program's command lines; one of SHELLS reads it."""
     for action in _actions_of(program):
         if action.metavar in PATHS:
-            action.complete = shtab.FILE  # type: ignore[attr-defined] - read by shtab
+            action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab reads it
     return shtab.complete(program, shell=shell)
 
 

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import sys
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import accumulate
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, cast
+from typing import Any
 
-from tqdm import tqdm
-
-from fluent_eql.api import Outcome
-from fluent_eql.event import Event
 from fluent_eql.filter import EqlFilter
-from fluent_pipeline.cli.common import (
-    ALERT_COLUMNS,
-    add_rules_option,
-    alert_row,
-    counted,
-    duration_option,
-    eql_filter,
-    table,
+from fluent_eql.settings import EqlOptions
+from fluent_pipeline.cli.common import add_rules_option, counted, duration_option
+from fluent_pipeline.cli.replay_output import (
+    Alerts,
+    Troubles,
+    print_alerts,
+    print_comparison,
+    print_summary,
 )
-from fluent_pipeline.errors import FluentPipelineError
-from fluent_pipeline.recordings import Readable, read_events
+from fluent_pipeline.config import load_config
+from fluent_pipeline.errors import ConfigError, FluentPipelineError
+from fluent_pipeline.recordings import read_events
+from fluent_pipeline.replay.comparing import compared
+from fluent_pipeline.replay.page import Report, page_of
+from fluent_pipeline.replay.places import recordings_at
+from fluent_pipeline.replay.player import Player
+from fluent_pipeline.replay.progress import Progress
 
-BATCH = 1000
-SHOWN_UNREADABLE = 20
 PACED_WINDOW = 2 * 10**9
 ENDLESS = 1 << 62
 SLOWEST, FASTEST = 0.001, 1_000_000
-LONGEST_WAIT = 10**8
+DIFFERENT = 3
+"""The exit code of a comparison in which alerts come or go."""
 
 
 def add_to(commands: Any) -> None:
@@ -44,13 +43,38 @@ def add_to(commands: Any) -> None:
         "replay",
         help="run the rules on recorded events",
         description="Run the rules on recorded events: NDJSON in any order of arrival, or the "
-        "bytes of a forward connection. By default alerts are decided when all is read, so that "
-        "the order does not matter.",
+        "bytes of a forward connection, either also packed with gzip or zstd. By default alerts "
+        "are decided when all is read, so that the order does not matter.",
     )
-    command.add_argument("files", metavar="FILE", nargs="+", help="a recording; - for stdin")
-    add_rules_option(command)
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="a recording, a folder of them or a quoted pattern; - for stdin",
+    )
+    rules = command.add_mutually_exclusive_group()
+    add_rules_option(rules)
+    rules.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="a configuration: the rules of its eql filter, as it tunes and filters them, and how "
+        "it reads records",
+    )
+    rules.add_argument(
+        "--compare",
+        metavar=("RULES_A", "RULES_B"),
+        nargs=2,
+        type=Path,
+        help="tell which alerts a change of rules adds and removes; each a rule file, a folder "
+        "or a configuration; the exit code is 3 where there is one",
+    )
     command.add_argument(
         "--json", action="store_true", help="print one alert a line, as JSON, instead of a table"
+    )
+    command.add_argument(
+        "--report", metavar="FILE", type=Path, help="write the alerts into an HTML file, too"
     )
     command.add_argument(
         "--reorder-window",
@@ -65,203 +89,140 @@ def add_to(commands: Any) -> None:
         type=_factor,
         help="replay in real time, this many times as fast as the events happened",
     )
-    command.set_defaults(execute=execute)
+    command.set_defaults(execute=execute, refuse=command.error)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Print the alerts. Raises RuleErrors."""
+    """Print the alerts. Raises RuleErrors and ConfigError, and OSError for the report's file."""
+    if options.compare:
+        return _compare(options)
     window: int | None = options.reorder_window
     if options.speed is not None and window is None:
         window = PACED_WINDOW
-    forever = {"state_ttl": ENDLESS, "max_entities": ENDLESS} if window is None else {}
-    detector = eql_filter(options.rules, reorder_window=window, **forever)
-    report = _Report(as_json=options.json, at_once=window is not None)
-    replay = _Replay(detector, window, options.speed, report)
+    settings = _of_config(options.config) if options.config else _of_rules(options.rules)
+    detector = _detector(settings, window)
+    if options.report:
+        options.report.open("a").close()
+    troubles = Troubles()
+    at_once = window is not None and options.json
+    keeps = not at_once or options.report is not None
+    alerts = Alerts(troubles, settings.mapping, at_once=at_once, keeps=keeps)
+    player = Player(detector, alerts.take, timed=window is not None, speed=options.speed)
+    read = _played(options.files, [player], troubles)
+    if not at_once:
+        print_alerts(alerts.found, as_json=options.json)
+    late = f" ({alerts.late} late)" if alerts.late else ""
+    count = counted(alerts.count, "alert")
+    print_summary(read.records, troubles.count, f"{count}{late}", read.seconds)
+    if options.report:
+        _write_report(options.report, detector, alerts, troubles, read)
+    return read.code
+
+
+def _compare(options: argparse.Namespace) -> int:
+    if options.report or options.speed is not None:
+        options.refuse("argument --compare: goes neither with --report nor with --speed")
+    window: int | None = options.reorder_window
+    troubles = Troubles()
+    found: list[Alerts] = []
+    players: list[Player] = []
+    for path in options.compare:
+        is_config = path.suffix in (".yaml", ".yml")
+        settings = _of_config(path) if is_config else _of_rules([path])
+        detector = _detector(settings, window)
+        found.append(Alerts(troubles, settings.mapping))
+        players.append(Player(detector, found[-1].take, timed=window is not None))
+    read = _played(options.files, players, troubles)
+    comparison = compared(found[0].found, found[1].found)
+    names = (str(options.compare[0]), str(options.compare[1]))
+    print_comparison(comparison, names, as_json=options.json)
+    counts = f"{counted(len(comparison.only_a), 'alert')} only in A, {len(comparison.only_b)} only"
+    counts += f" in B, {len(comparison.both)} in both"
+    print_summary(read.records, troubles.count, counts, read.seconds)
+    return read.code or (0 if comparison.is_equal else DIFFERENT)
+
+
+@dataclass(slots=True)
+class _Read:
+    """What was read; ``code`` is 1 where a recording could not be."""
+
+    files: list[str] = field(default_factory=list)
+    records: int = 0
+    seconds: float = 0
+    code: int = 0
+
+    def fail(self, reason: str) -> None:
+        print(f"fluent-eql: {reason}", file=sys.stderr)
+        self.code = 1
+
+
+def _played(names: Sequence[str], players: Sequence[Player], troubles: Troubles) -> _Read:
+    """Play the recordings that are named, as one stream."""
+    recordings, read = recordings_at(names), _Read()
+    read.files = recordings.files
+    for problem in recordings.problems:
+        read.fail(problem)
+    for file in recordings.repeated:
+        print(f"fluent-eql: {file}: named more than once, and read once", file=sys.stderr)
     began = time.monotonic()
-    code = 0
-    for name in options.files:
-        code = max(code, _replay_file(name, replay, report))
-    replay.finish()
-    report.finish(replay.records, time.monotonic() - began)
-    return code
+    with Progress(recordings.files, lambda: read.records) as progress:
+        for file in recordings.files:
+            try:
+                with progress.opened(file) as stream:
+                    for event in read_events(stream, file, troubles.of(file)):
+                        read.records += 1
+                        for player in players:
+                            player.play(event)
+            except FluentPipelineError as error:
+                read.fail(str(error))
+    for player in players:
+        player.finish()
+    read.seconds = time.monotonic() - began
+    return read
 
 
-def _replay_file(name: str, replay: _Replay, report: _Report) -> int:
-    try:
-        with _opened(name) as stream:
-            for event in read_events(stream, name, report.unreadable(name)):
-                replay.take(event)
-    except FluentPipelineError as error:
-        print(f"fluent-eql: {error}", file=sys.stderr)
-        return 1
-    return 0
+def _of_rules(paths: Sequence[Path]) -> EqlOptions:
+    return EqlOptions(rules=tuple(paths))
 
 
-class _Replay:
-    """Feeds the filter with the events that its screen lets through.
-
-    The clock is the latest event time seen, so a reorder window is a span of event time; without
-    a window it stands still, and events are screened a batch at a time.
+def _of_config(path: Path) -> EqlOptions:
+    """The settings of the eql filter of a configuration. Raises ConfigError where there is none,
+    or more than one, or something is wrong.
     """
-
-    def __init__(
-        self, detector: EqlFilter, window: int | None, speed: float | None, report: _Report
-    ) -> None:
-        self._detector = detector
-        self._timed = window is not None
-        self._speed = speed
-        self._report = report
-        self._batch: list[Event] = []
-        self._now = 0
-        self._start: tuple[float, int] | None = None
-        self.records = 0
-
-    def take(self, event: Event) -> None:
-        self.records += 1
-        self._batch.append(event)
-        if self._timed or len(self._batch) == BATCH:
-            self._process()
-
-    def finish(self) -> None:
-        """Let the time pass that the last events still wait for, and end the stream."""
-        self._process()
-        while (deadline := self._detector.next_deadline()) is not None:
-            self._now = max(self._now, deadline)
-            self._report.take(self._detector.advance(self._now))
-        self._report.take(self._detector.flush(self._now))
-
-    def _process(self) -> None:
-        for event in self._screened():
-            if self._timed:
-                self._await(event)
-            self._report.take(self._detector.process([event], self._now))
-        self._batch.clear()
-
-    def _await(self, event: Event) -> None:
-        """Set the clock to an event's time. The filter itself tells of one that is unreadable."""
-        with suppress(ValueError):
-            time_of_event = self._detector.time_of(event)
-            self._now = max(self._now, time_of_event)
-            self._pace(time_of_event)
-
-    def _screened(self) -> list[Event]:
-        offsets = self._detector.screen(b"".join(event.raw for event in self._batch))
-        if offsets is None:
-            return list(self._batch)
-        ends = list(accumulate(len(event.raw) for event in self._batch))
-        hits = dict.fromkeys(bisect_right(ends, offset) for offset in offsets)
-        return [self._batch[hit] for hit in hits]
-
-    def _pace(self, time_of_event: int) -> None:
-        if self._speed is None or time_of_event <= 0:
-            return
-        if self._start is None:
-            self._start = (time.monotonic(), time_of_event)
-        began, first = self._start
-        due = began + (time_of_event - first) / 10**9 / self._speed
-        time.sleep(min(max(due - time.monotonic(), 0), LONGEST_WAIT))
+    found = [item.options for item in load_config(path).filters if item.name == "eql"]
+    if len(found) != 1 or not isinstance(found[0], EqlOptions):
+        count = len(found) or "none"
+        raise ConfigError(f"expected one filter of the name eql, found {count}", source=str(path))
+    return found[0]
 
 
-class _Report:
-    """Alerts to the standard output, everything else to the standard error."""
+def _detector(settings: EqlOptions, window: int | None) -> EqlFilter:
+    """The filter; without a window it remembers all until the end. Raises RuleErrors."""
+    settings = replace(settings, reorder_window=window)
+    if window is None:
+        settings = replace(settings, state_ttl=ENDLESS, max_entities=ENDLESS)
+    detector = EqlFilter.create(settings)
+    for notice in detector.notices:
+        print(f"fluent-eql: {notice}", file=sys.stderr)
+    return detector
 
-    def __init__(self, *, as_json: bool, at_once: bool) -> None:
-        self._as_json = as_json
-        self._at_once = at_once
-        self._alerts: list[dict[str, Any]] = []
-        self._unreadable = 0
-        self._total = 0
-        self._late = 0
 
-    def take(self, outcome: Outcome) -> None:
-        for warning in outcome.warnings:
-            _say(f"fluent-eql: {warning}", sys.stderr)
-        for problem in outcome.problems:
-            self.unreadable(problem.event.tag)("a record", problem.reason)
-        for alert in outcome.alerts:
-            self._total += 1
-            self._late += bool(alert.get("late"))
-            if self._at_once and self._as_json:
-                _say(json.dumps(alert), sys.stdout)
-            else:
-                self._alerts.append(alert)
-
-    def unreadable(self, name: str) -> Callable[[str, str], None]:
-        def report(place: str, reason: str) -> None:
-            self._unreadable += 1
-            if self._unreadable <= SHOWN_UNREADABLE:
-                _say(f"{name}: {place}: not readable: {reason}", sys.stderr)
-            elif self._unreadable == SHOWN_UNREADABLE + 1:
-                _say("fluent-eql: what else is not readable is only counted", sys.stderr)
-
-        return report
-
-    def finish(self, records: int, seconds: float) -> None:
-        self._alerts.sort(key=_when)
-        if self._as_json:
-            for alert in self._alerts:
-                print(json.dumps(alert))
-        elif self._alerts:
-            print(table(ALERT_COLUMNS, [alert_row(alert) for alert in self._alerts]))
-        late = f" ({self._late} late)" if self._late else ""
-        print(
-            f"{counted(records, 'record')}, {self._unreadable} unreadable, "
-            f"{counted(self._total, 'alert')}{late} in {seconds:.2f} s",
-            file=sys.stderr,
+def _write_report(
+    path: Path, detector: EqlFilter, alerts: Alerts, troubles: Troubles, read: _Read
+) -> None:
+    page = page_of(
+        Report(
+            files=read.files,
+            rules=detector.rules,
+            records=read.records,
+            unreadable=troubles.count,
+            alerts=alerts.found,
+            seconds=read.seconds,
+            made=datetime.now(UTC),
         )
-
-
-def _when(alert: dict[str, Any]) -> tuple[str, str]:
-    events = alert["sequence"]["events"] if "sequence" in alert else alert["events"]
-    return str(events[-1]["@timestamp"]), str(alert["id"])
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[Readable]:
-    """A recording as a stream of bytes; with a progress bar where a person watches.
-
-    Raises FluentPipelineError where it cannot be opened, as its reading does where that fails.
-    """
-    with ExitStack() as stack:
-        is_stdin = name == "-"
-        with _told_of(name):
-            opened = sys.stdin.buffer if is_stdin else stack.enter_context(open(name, "rb"))
-            size = None if is_stdin else Path(name).stat().st_size
-        file = cast(io.BufferedReader, opened)
-        bar = tqdm(
-            total=size, unit="B", unit_scale=True, desc=Path(name).name, leave=False, disable=None
-        )
-        yield _Watched(name, file, stack.enter_context(bar))
-
-
-@contextmanager
-def _told_of(name: str) -> Iterator[None]:
-    """Errors of the input as FluentPipelineError: the output has OSErrors of its own."""
-    try:
-        yield
-    except OSError as error:
-        raise FluentPipelineError(f"{name}: {error.strerror}") from error
-
-
-class _Watched:
-    """Tells a progress bar what is read; gives what there is, without waiting for more."""
-
-    def __init__(self, name: str, file: io.BufferedReader, bar: tqdm[NoReturn]) -> None:
-        self._name = name
-        self._file = file
-        self._bar = bar
-
-    def read(self, size: int, /) -> bytes:
-        with _told_of(self._name):
-            data = self._file.read1(size)
-        self._bar.update(len(data))
-        return data
-
-
-def _say(text: str, file: TextIO) -> None:
-    """Print a line at once, with the progress bar out of its way."""
-    with tqdm.external_write_mode(file):
-        print(text, file=file, flush=True)
+    )
+    path.write_text(page, "utf-8")
+    print(f"report: {path}", file=sys.stderr)
 
 
 def _factor(text: str) -> float:

@@ -37,11 +37,11 @@ def alerted_records(frame: Frame, limits: Limits) -> Iterator[Alerted]:
             record = event.record
         except ValueError:
             continue
-        if alerts := tuple(_alerts_of(record)):
+        if alerts := tuple(alerts_of(record)):
             yield Alerted(record, alerts)
 
 
-def _alerts_of(record: Mapping[Any, Any]) -> Iterator[Mapping[str, Any]]:
+def alerts_of(record: Mapping[Any, Any]) -> Iterator[Mapping[str, Any]]:
     """The alerts under ``eql.alerts``, be the name flat or nested; each has a text as ``id``."""
     eql = record.get("eql")
     nested = eql.get("alerts") if isinstance(eql, dict) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 import msgpack
@@ -227,7 +228,7 @@ class _Entries:
     """Skips the elements of an array one by one, and notes where each ends."""
 
     def __init__(self, count: int, base: int) -> None:
-        self._left = count
+        self._count = count
         self._base = base
         self._ends = array("Q")
 
@@ -247,14 +248,10 @@ class _Entries:
 
     def skip(self, unpacker: msgpack.Unpacker) -> EntryIndex | None:
         """Skip on. Raises OutOfData where there is no more, and is called again then."""
-        skip, tell, note, left = unpacker.skip, unpacker.tell, self._ends.append, self._left
-        try:
-            while left:
-                skip()
-                note(tell())
-                left -= 1
-        finally:
-            self._left = left
+        skip, tell, note = unpacker.skip, unpacker.tell, self._ends.append
+        for _ in repeat(None, self._count - len(self._ends)):
+            skip()
+            note(tell())
         is_small = len(self._ends) * LEAST_ENTRY <= tell() - self._base
         return EntryIndex(self._ends, self._base) if is_small else None
 

@@ -18,7 +18,7 @@ import pytest
 from fluent_eql.api import Outcome
 from fluent_eql.event import encode_value
 from fluent_pipeline.cli import main
-from fluent_pipeline.cli.replay import _Report
+from fluent_pipeline.cli.replay_output import Troubles
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
 from support.events import SECOND, Scene, with_fields
 from support.programs import FLUENT_EQL, WAIT, run_program, running_program
@@ -203,8 +203,7 @@ def test_a_record_that_the_filter_cannot_read_is_told_and_ends_nothing(
 
 
 def test_what_the_filter_warns_of_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    report = _Report(as_json=True, at_once=True)
-    report.take(Outcome(warnings=["too many join keys"]))
+    Troubles().take(Outcome(warnings=["too many join keys"]))
     assert capsys.readouterr().err == "fluent-eql: too many join keys\n"
 
 

@@ -255,3 +255,26 @@ def test_a_tuned_id_that_no_rule_has_is_told_with_its_line(
     told = capsys.readouterr()
     assert f"{config}:8:9: tuning 22: no rule has this id" in told.err
     assert ": ok" not in told.out
+
+
+def test_the_screen_of_a_filter_looks_for_what_its_source_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text("pipeline: {filters: [{name: eql, source: falco}]}")
+    text = printed(capsys, "--screen", "--config", str(config))
+    assert 'exepath = "/tmp/"…' in text
+    config.write_text("pipeline: {filters: [{name: eql, fields: {process.executable: {value: x}}}]}")
+    assert json.loads(printed(capsys, "--json", "--config", str(config)))["screened"] is True
+
+
+def test_a_rule_whose_events_a_source_writes_as_numbers_is_not_screened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = UNSCREENED.replace('any where not user.id == "0"', 'file where event.type == "creation"')
+    (tmp_path / "file.toml").write_text(rule)
+    config = tmp_path / "relay.yaml"
+    config.write_text(f"pipeline: {{filters: [{{name: eql, source: sysmon, rules: {tmp_path}}}]}}")
+    assert json.loads(printed(capsys, "--json", "--config", str(config)))["screened"] is False
+    assert "every record is decoded" in printed(capsys, "--screen", "--config", str(config))
+    assert "all decoded" in printed(capsys, "--config", str(config))

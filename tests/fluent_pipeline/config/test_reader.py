@@ -64,6 +64,16 @@ class Sample:
     boxes: tuple[Named, ...] = option(
         "boxes", boxes_only, "boxes", default=(), many=True, schema=Box, named=boxed
     )
+    shelves: tuple[Named, ...] = option(
+        "shelves",
+        boxes_only,
+        "boxes, or their balls",
+        default=(),
+        many=True,
+        schema=Box,
+        named=boxed,
+        short_for="balls",
+    )
     rules: tuple[Path, ...] = option("rules", path, "existing", default=(), many=True)
     out: Path | None = option("out", new_path, "new", default=None)
 
@@ -251,6 +261,25 @@ def test_a_map_of_free_names_gives_a_value_for_each_with_its_name_and_its_place(
 def test_maps_of_free_names_may_stand_in_a_list() -> None:
     listed = boxes("boxes: [{a: ~}, {b: ~, c: ~}]\n")
     assert [box.name for box in listed] == ["a", "b", "c"]
+
+
+def test_a_value_stands_for_a_map_with_the_one_key_that_the_option_names() -> None:
+    source = "size: 1\nshelves: {a: red, b: [red, {colour: blue}], c: {balls: red}, d: [], e: ~}\n"
+    red, blue = Ball(colour="red"), Ball(colour="blue")
+    shelves = {shelf.name: shelf.value.balls for shelf in read(source).shelves}
+    assert shelves == {"a": (red,), "b": (red, blue), "c": (red,), "d": (), "e": ()}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("shelves: red", "2:10: shelves: expected a map of boxes, found 'red'"),
+        ("shelves: {a: green}", "2:14: balls: there is no green ball"),
+        ("shelves: {a: [[red]]}", "2:15: balls: expected a single value, found a list"),
+    ],
+)
+def test_such_a_value_is_wrong_at_its_place(source: str, message: str) -> None:
+    assert message in failure(f"size: 1\n{source}\n")
 
 
 def test_a_map_stands_for_an_item_where_the_option_has_keys_for_it() -> None:
