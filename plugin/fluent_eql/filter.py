@@ -58,6 +58,7 @@ class EqlFilter:
         self._settings = settings
         self._is_timed = settings.reorder_window is not None
         self.refused: tuple[SourceError, ...] = ()
+        self.skipped: tuple[tuple[str, str], ...] = ()
         self._running = RunningRules(rules, settings)
         self._window: ReorderWindow[SequenceRule] = ReorderWindow(settings.reorder_window)
         self._agenda: Agenda[_Undecided] = Agenda()
@@ -73,11 +74,13 @@ class EqlFilter:
 
         Raises RuleErrors where there is none to run, and where what is tuned is not there.
 
-        ``refused`` are the errors of those that do not run.
+        ``refused`` are the errors of those that cannot run, ``skipped`` the files of those that are
+        left out, and why.
         """
         found = load_for(options)
         made = cls(found.rules, options)
         made.refused = tuple(found.errors)
+        made.skipped = tuple(found.skipped)
         return made
 
     @property
@@ -182,7 +185,8 @@ class EqlFilter:
         for undecided in self._agenda.take_where(lambda item: item.sequence not in kept):
             self._end_of(undecided, outcome, is_over=False)
         outcome.warnings.append(changes_between(self.rules, successor.rules))
-        self._settings, self.refused = successor._settings, successor.refused
+        self._settings = successor._settings
+        self.refused, self.skipped = successor.refused, successor.skipped
         self._running = successor._running
         return outcome
 

@@ -14,6 +14,9 @@ from fluent_eql.needles import Needle
 STRING_HEADER = rb"(?:[\xa0-\xbf]|[\xd9\xc4].|[\xda\xc5]..|[\xdb\xc6]....)"
 ARRAY_HEADER = rb"[\x90-\x9f\xdc\xdd]"
 """Its first byte; the number of elements may follow."""
+SHORT_HEADER = rb"[\xa0-\xbf]"
+OTHER_HEADER = rb"[\x90-\x9f\xc4-\xc6\xd9-\xdd]"
+"""The first byte of a string of more than 31 bytes, of a bin or of an array."""
 STRING_HEADERS = ((1, range(0xA0, 0xC0)), (2, (0xD9, 0xC4)), (3, (0xDA, 0xC5)), (5, (0xDB, 0xC6)))
 """The lengths of string headers, and their first bytes."""
 
@@ -91,7 +94,8 @@ def _pattern_for(needle: Needle, is_one_of_many: bool) -> Pattern:
 def loose_patterns(needles: Iterable[Needle]) -> list[Pattern]:
     """Patterns for needles whose every find is one, for scans of single records.
 
-    Where a needle's text is long enough, the field before it is not looked for.
+    Where a needle's text is long enough, the field before it is not looked for; else a long value
+    of the field is a find whatever it is.
     """
     found: dict[tuple[bytes, bool], list[Needle]] = {}
     for needle in sorted(needles, key=repr):
@@ -109,8 +113,8 @@ def _loose(needle: Needle) -> tuple[bytes, bool]:
     text = _escaped(needle.text)
     if needle.caseless:
         text = b"(?i:" + text + b")"
-    start = b"(?:" + STRING_HEADER + text + b"|" + ARRAY_HEADER + b")"
-    return _escaped(needle.field) + start, False
+    value = b"(?:" + SHORT_HEADER + text + b"|" + OTHER_HEADER + b")"
+    return _escaped(needle.field) + value, False
 
 
 def _text_of(needle: Needle) -> bytes:

@@ -65,16 +65,17 @@ def _configuration(path: Path) -> tuple[str, Sequence[SourceError]]:
     config = load_config(path)
     for note in config.notes:
         print(f"{path}: {note}")
-    rules = 0
+    rules = skipped = 0
     refused: list[SourceError] = []
     for item in config.filters:
         made = item.make()
         if isinstance(made, EqlFilter):
             rules += len(made.rules)
+            skipped += len(made.skipped)
             refused += made.refused
             _warn(made.rules)
     _make_the_rest(config)
-    parts = [*_counts(config), counted(rules, "rule"), *_refused(refused)]
+    parts = [*_counts(config), counted(rules, "rule"), *_refused(refused), *_skipped(skipped)]
     return ", ".join(parts), refused
 
 
@@ -91,13 +92,17 @@ def _counts(config: Config) -> list[str]:
 def _rules(path: Path) -> tuple[str, Sequence[SourceError]]:
     found = load_rules([path])
     _warn(found.rules)
-    skipped = [f"{len(found.skipped)} skipped"] if found.skipped else []
+    skipped = _skipped(len(found.skipped))
     parts = [counted(len(found.rules), "rule"), *_refused(found.errors), *skipped]
     return ", ".join(parts), found.errors
 
 
 def _refused(errors: Sequence[SourceError]) -> list[str]:
     return [f"{len(errors)} refused"] if errors else []
+
+
+def _skipped(count: int) -> list[str]:
+    return [f"{count} skipped"] if count else []
 
 
 def _warn(rules: list[Rule] | tuple[Rule, ...]) -> None:

@@ -40,15 +40,14 @@ class Report:
 def page_of(report: Report) -> str:
     """The page. All that comes from records, rules and file names is escaped."""
     ordered = sorted(report.alerts, key=lambda found: found.order)
-    rules = {rule.id: rule for rule in report.rules}
     parts = [
         "<h1>Replay</h1>",
         _about(report),
         _figures(report),
-        _section("Alerts over time", timeline(ordered) + _legend(ordered)) if ordered else "",
+        _section("Alerts over time", _chart(ordered)) if ordered else "",
         _section("Rules", _rules(ordered, report.rules)),
         _section("Hosts", _hosts(ordered)) if ordered else "",
-        _section("Alerts", _alerts(ordered, rules)),
+        _section("Alerts", _alerts(ordered)),
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -93,6 +92,10 @@ def _figures(report: Report) -> str:
     return f'<ul class="figures">{items}</ul>'
 
 
+def _chart(alerts: Sequence[Found]) -> str:
+    return f'<div class="wide">{timeline(alerts)}</div>{_legend(alerts)}'
+
+
 def _legend(alerts: Sequence[Found]) -> str:
     counts = Counter(map(severity_of, alerts))
     items = [
@@ -113,8 +116,8 @@ def _rules(alerts: Sequence[Found], rules: Sequence[Rule]) -> str:
         hosts = len({alert.host for alert in own})
         rows.append(
             [
-                shown(rule.name),
-                f'<span class="{_class(rule.severity)}">{shown(rule.severity)}</span>',
+                f"{shown(rule.name)}<br><small>{shown(rule.description)}</small>",
+                f'<i class="{_class(rule.severity)}"></i>{shown(rule.severity)}',
                 _techniques(rule),
                 str(len(own)),
                 str(hosts) if own else "",
@@ -139,16 +142,16 @@ def _hosts(alerts: Sequence[Found]) -> str:
     return _table(("Host", "Alerts", "Rules", "First", "Last"), rows, numbers=(1, 2))
 
 
-def _alerts(alerts: Sequence[Found], rules: Mapping[str, Rule]) -> str:
+def _alerts(alerts: Sequence[Found]) -> str:
     if not alerts:
         return "<p>None.</p>"
     told = ""
     if len(alerts) > SHOWN_ALERTS:
         told = f"<p>The first {SHOWN_ALERTS:,} of {len(alerts):,}; all are in the tables above.</p>"
-    return told + "\n".join(_alert(found, rules) for found in alerts[:SHOWN_ALERTS])
+    return told + "\n".join(_alert(found) for found in alerts[:SHOWN_ALERTS])
 
 
-def _alert(found: Found, rules: Mapping[str, Rule]) -> str:
+def _alert(found: Found) -> str:
     alert, severity = found.alert, str(found.alert.get("severity"))
     sequence = alert.get("sequence", {})
     late = " <em>late</em>" if alert.get("late") else ""
@@ -157,12 +160,10 @@ def _alert(found: Found, rules: Mapping[str, Rule]) -> str:
     facts += list(sequence.get("by", {}).items())
     if span is not None:
         facts.append(("span", f"{span / 10**9:.3f} s"))
-    rule = rules.get(str(alert["rule"]["id"]))
     return (
         f'<details><summary><i class="{_class(severity)}"></i>'
         f"<time>{shown(found.events[-1]['@timestamp'])}</time> "
         f"<b>{shown(alert['rule']['name'])}</b>{late} {shown(found.host or UNKNOWN)}</summary>"
-        + (f"<p>{shown(rule.description)}</p>" if rule and rule.description else "")
         + _facts(facts)
         + "<ol>"
         + "".join(_event(event, found.events[0]) for event in found.events)

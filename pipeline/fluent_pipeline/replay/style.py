@@ -29,13 +29,13 @@ i.other { background: var(--other); }
 rect.low { fill: var(--low); } rect.medium { fill: var(--medium); }
 rect.high { fill: var(--high); } rect.critical { fill: var(--critical); }
 rect.other { fill: var(--other); }
-svg { width: 100%; height: auto; font-size: 12px; } svg text { fill: var(--dim); }
+svg { width: 100%; min-width: 640px; height: auto; font-size: 12px; } svg text { fill: var(--dim); }
 svg .grid { stroke: var(--line); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line);
   vertical-align: top; }
-.number { text-align: right; } time, .number { font-variant-numeric: tabular-nums; }
+.number { text-align: right; } td time { white-space: nowrap; } time, .number { font-variant-numeric: tabular-nums; }
 details { border-bottom: 1px solid var(--line); padding: .3rem 0; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .4rem 0; }

@@ -154,3 +154,19 @@ def test_a_file_that_is_not_there_is_told(
     code, _, err = checked(capsys, tmp_path / name)
     assert code == 1
     assert name in err
+
+
+def test_rules_that_a_configuration_leaves_out_are_counted_as_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.toml").write_text(RULE.format(condition="true"))
+    other = RULE.format(condition="true").replace('"1"', '"2"').replace("low", "high")
+    (tmp_path / "two.toml").write_text(other)
+    config = tmp_path / "relay.yaml"
+    config.write_text(
+        "pipeline:\n  filters:\n    - name: eql\n      match: '*'\n"
+        f"      rules: {tmp_path}\n      rule_filter: {{severity: high}}\n"
+    )
+    code, out, err = checked(capsys, config)
+    assert (code, err) == (0, "")
+    assert f"{config}: ok (0 inputs, 1 filter, 1 output, 1 rule, 1 skipped)" in out
