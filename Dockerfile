@@ -6,7 +6,8 @@
 #     -v fluent-eql:/var/lib/fluent-eql fluent-eql
 #
 # The configuration's storage.path is best /var/lib/fluent-eql, and its inputs have to listen on
-# 0.0.0.0. The health check asks the HTTP server, so http_server has to be on.
+# 0.0.0.0. The health check asks the HTTP server, so http_server has to be on; it fails while a
+# target is away, which is no reason to replace the container: see docs/deployment.md.
 FROM python:3.13-slim AS build
 # The compiler is for pytricia only, and stays behind: no version of it has to be pinned.
 # hadolint ignore=DL3008
@@ -18,10 +19,14 @@ RUN python -m venv /opt/fluent-eql \
     && /opt/fluent-eql/bin/pip install --no-cache-dir /src
 
 FROM python:3.13-slim
+LABEL org.opencontainers.image.title="fluent-eql" \
+      org.opencontainers.image.description="EQL detection rules on a Fluent pipeline" \
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/fluent-eql /opt/fluent-eql
 COPY conf/fluent-eql.yaml /etc/fluent-eql/
 COPY conf/rules /etc/fluent-eql/rules
-RUN useradd --system --uid 10001 --home-dir /var/lib/fluent-eql --create-home fluent-eql
+RUN groupadd --system --gid 10001 fluent-eql \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/fluent-eql --create-home fluent-eql
 USER 10001
 WORKDIR /var/lib/fluent-eql
 VOLUME /var/lib/fluent-eql

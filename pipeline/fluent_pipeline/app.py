@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from fluent_eql.api import Metric, Noticing
+from fluent_eql.api import Evidence, Metric, Noticing
 from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import (
     Config,
@@ -355,7 +355,7 @@ def spare_what_stays() -> None:
     gc.set_threshold(20_000, 10, 20)
 
 
-def log_alert(alert: dict[str, object]) -> None:
+def log_alert(alert: dict[str, object], evidence: Evidence | None = None) -> None:
     """Tell people of an alert."""
     rule = alert["rule"]
     name = rule["name"] if isinstance(rule, dict) else rule

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fluent_eql.api import Drop, Emission, Filter, Outcome, Reloadable, Replace, Verdict
+from fluent_eql.api import (
+    Drop,
+    Emission,
+    Evidence,
+    Filter,
+    Outcome,
+    Reloadable,
+    Replace,
+    Verdict,
+)
 from fluent_eql.event import Event
 from fluent_pipeline.protocol.entries import Entry, EntryKind, entries_at, walk
 from fluent_pipeline.protocol.frames import Frame, frame_of
@@ -136,7 +145,7 @@ class Engine:
 
     ``on_problem`` gets a text for each record that a filter or the protocol could not read, and
     for each warning of a filter;
-    ``on_alert`` gets each alert as plain values;
+    ``on_alert`` gets each alert as plain values, and what it rests on where the filter says so;
     ``keep_note`` gets a stage's name and what its filter has to know again after a restart, once
     the frame that it is about has been delivered. Without it no notes are made.
     """
@@ -147,7 +156,7 @@ class Engine:
         limits: Limits,
         *,
         on_problem: Callable[[str], None] = lambda text: None,
-        on_alert: Callable[[dict[str, Any]], None] = lambda alert: None,
+        on_alert: Callable[[dict[str, Any], Evidence | None], None] = lambda alert, evidence: None,
         keep_note: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self.stages = tuple(stages)
@@ -284,7 +293,7 @@ class Engine:
             self.counts.problems += 1
             self._on_problem(f"{self.stages[number].name}: {problem.event.tag}: {problem.reason}")
         for alert in outcome.alerts:
-            self._on_alert(alert)
+            self._on_alert(alert, outcome.evidence.get(str(alert.get("id"))))
         for warning in outcome.warnings:
             self._on_problem(f"{self.stages[number].name}: {warning}")
         for note in outcome.notes:

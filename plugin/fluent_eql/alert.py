@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fluent_eql.api import Sighting
 from fluent_eql.rules import Rule
 
 
@@ -18,6 +19,7 @@ class Alert:
     ``by`` maps the join keys' names to their values, ``span`` is the time from the first event
     to the last in nanoseconds (both None for a rule of a single event), ``events`` holds one
     object an event, see :func:`summary`. ``late`` says that the completing record had left.
+    ``sightings`` are the events themselves, which are not told.
     ``id`` is 32 hex digits, the same for the same rule and events however often they are sent.
     """
 
@@ -26,6 +28,7 @@ class Alert:
     span: int | None
     events: tuple[Mapping[str, Any], ...]
     late: bool = False
+    sightings: tuple[Sighting, ...] = field(default=(), compare=False, repr=False)
     id: str = field(init=False)
 
     def __post_init__(self) -> None:

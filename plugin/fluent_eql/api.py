@@ -17,9 +17,9 @@ A filter does no I/O, reads no clock and starts no thread. It reports trouble wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from fluent_eql.event import Event
 
@@ -91,6 +91,26 @@ class Problem:
     reason: str
 
 
+class Sighting(NamedTuple):
+    """An event that an alert rests on, and when it happened, in nanoseconds since the epoch."""
+
+    time: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What people may want to know beside an alert; none of it goes into a record.
+
+    ``sightings`` are the alert's events in its order, ``host`` names where the last one happened
+    ("" for unknown), ``about`` is what there is to know of the rule, as plain values.
+    """
+
+    sightings: tuple[Sighting, ...]
+    host: str
+    about: Mapping[str, Any]
+
+
 @dataclass(slots=True)
 class Outcome:
     """What one call decided.
@@ -98,8 +118,8 @@ class Outcome:
     ``decided`` may name events of this call and events held by an earlier one. ``held`` are the
     events of this call that a later one decides; an event in neither is kept as it is.
     ``alerts`` are what a detecting filter has to tell people, as plain values; the records carry
-    already. ``warnings`` are about the filter itself, for the log. ``notes`` are what a
-    :class:`Stateful` filter has to know again.
+    already; ``evidence``, by the alerts' ids, is what some of them rest on. ``warnings`` are about
+    the filter itself, for the log. ``notes`` are what a :class:`Stateful` filter has to know again.
     """
 
     decided: list[tuple[Event, Verdict]] = field(default_factory=list)
@@ -109,6 +129,7 @@ class Outcome:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +216,28 @@ class Noticing(Protocol):
     @property
     def notices(self) -> Sequence[str]:
         """Texts for the log."""
+
+
+class Insight(Protocol):
+    """Looks into a filter, for people."""
+
+    def rules(self) -> Iterable[Mapping[str, Any]]:
+        """Each rule with its ``id``, ``name`` and ``severity``, and what else there is to know."""
+
+    def candidates(self, rule_id: str | None, value: str | None) -> Iterator[Mapping[str, Any]]:
+        """What the filter remembers, entity by entity: ``rule``, ``by``, ``events``, ``renewed``.
+
+        Only that of one rule, and of entities named by one value, where these are not None.
+        """
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """What a filter has, too, that people may look into while it runs."""
+
+    @property
+    def inspection(self) -> Insight:
+        """A look at it as it is now."""
 
 
 class FilterPlugin(Protocol):

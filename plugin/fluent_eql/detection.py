@@ -7,7 +7,7 @@ from itertools import groupby, islice, product
 from typing import Any, NamedTuple
 
 from fluent_eql.alert import Alert, summary
-from fluent_eql.api import Metric
+from fluent_eql.api import Metric, Sighting
 from fluent_eql.event import Event
 from fluent_eql.event_time import iso_8601, nanoseconds_of
 from fluent_eql.fields import FieldValues, Projection
@@ -121,9 +121,10 @@ class EventRule:
         """Whether the event satisfies the rule."""
         return self._condition.matches(seen.fields)
 
-    def alert(self, seen: Observation) -> Alert:
+    def alert(self, seen: Observation, event: Event) -> Alert:
         """The alert for an event that does."""
-        return Alert(self.rule, None, None, (seen.summary(0, self._condition),))
+        told = (seen.summary(0, self._condition),)
+        return Alert(self.rule, None, None, told, sightings=(Sighting(seen.time, event),))
 
 
 class SequenceRule:
@@ -200,15 +201,26 @@ class SequenceRule:
         arrivals = [match.arrived - match.order[0] for match in undecided.sequence]
         return max(arrivals) + deadline + 1 + self._window
 
-    def alert(self, by: JoinValues, events: Sequence[Observation], *, late: bool) -> Alert:
-        """The alert for a sequence; ``events`` has one for each stage that is not missing."""
+    def alert(
+        self,
+        by: JoinValues,
+        events: Sequence[Observation],
+        sources: Sequence[Event],
+        *,
+        late: bool,
+    ) -> Alert:
+        """The alert for a sequence.
+
+        ``events`` has one for each stage that is not missing, ``sources`` what they were seen in.
+        """
         names = [key.name for key in self._happening[0][1].by]
         span = min(events[-1].time - events[0].time, LONGEST_SPAN)
         told = tuple(
             seen.summary(number, stage.condition)
             for seen, (number, stage) in zip(events, self._happening, strict=True)
         )
-        return Alert(self.rule, dict(zip(names, by, strict=True)), span, told, late)
+        sightings = tuple(map(Sighting, [seen.time for seen in events], sources))
+        return Alert(self.rule, dict(zip(names, by, strict=True)), span, told, late, sightings)
 
     def metrics(self) -> Iterator[Metric]:
         """What the rule has seen, and the size of its state."""
@@ -261,6 +273,12 @@ def typed_key(by: JoinValues) -> Hashable:
         if value.__class__ is not str:
             return tuple((isinstance(value, bool), value) for value in by)
     return by
+
+
+def untyped(key: Hashable) -> JoinValues:
+    """The values that a join key was made of, see :func:`typed_key`."""
+    assert isinstance(key, tuple)
+    return tuple(part[1] if isinstance(part, tuple) else part for part in key)
 
 
 def _last_first(

@@ -22,6 +22,7 @@ from fluent_eql.enrich import enrich
 from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
 from fluent_eql.held import Held, Subject, Unread, match_of, note_of
+from fluent_eql.inspection import Inspection
 from fluent_eql.loading import load_for
 from fluent_eql.match.agenda import Agenda
 from fluent_eql.match.entity import Entity
@@ -87,6 +88,11 @@ class EqlFilter:
     def rules(self) -> tuple[Rule, ...]:
         """The rules that run."""
         return self._running.rules
+
+    @property
+    def inspection(self) -> Inspection:
+        """A look at the rules, see :class:`fluent_eql.api.Inspectable`."""
+        return Inspection(self._running, self._settings.mapping)
 
     @property
     def notices(self) -> list[str]:
@@ -238,7 +244,7 @@ class EqlFilter:
                 event_rule = self._running.events[number]
                 if event_rule.matches(seen):
                     held = held or Held(event)
-                    held.alerts.append((number, event_rule.alert(seen), True))
+                    held.alerts.append((number, event_rule.alert(seen, event), True))
                 continue
             for found in sequence.stages_of(seen):
                 completes = sequence.last_stage in found.stages
@@ -379,8 +385,9 @@ class EqlFilter:
             raise AssertionError("only an event held for its last stage completes a sequence")
         if subject.announced:
             return
-        events = [self._running.observer.observe(part.subject.event) for part in match.sequence]
-        alert = sequence.alert(subject.by, events, late=not held.open)
+        sources = [part.subject.event for part in match.sequence]
+        events = [self._running.observer.observe(event) for event in sources]
+        alert = sequence.alert(subject.by, events, sources, late=not held.open)
         is_new = match.sequence[-1] is match
         if held.open:
             held.alerts.append((sequence.number, alert, is_new))
@@ -426,6 +433,7 @@ class EqlFilter:
 
     def _announce(self, alert: Alert, outcome: Outcome) -> None:
         outcome.alerts.append(alert.to_dict())
+        outcome.evidence[alert.id] = self.inspection.evidence(alert)
         self._alerts[alert.rule.id, alert.late] += 1
 
     def _alert_tag(self, rule: Rule, tag: str) -> str:

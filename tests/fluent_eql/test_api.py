@@ -64,7 +64,7 @@ def test_an_emission_has_no_cause_unless_it_says_one() -> None:
 def test_outcomes_share_nothing() -> None:
     first, second = Outcome(), Outcome()
     for field in dataclasses.fields(Outcome):
-        assert getattr(first, field.name) == []
+        assert not getattr(first, field.name)
         assert getattr(first, field.name) is not getattr(second, field.name)
 
 

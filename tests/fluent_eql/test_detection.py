@@ -13,6 +13,8 @@ from fluent_eql.detection import (
     Observation,
     Observer,
     SequenceRule,
+    typed_key,
+    untyped,
 )
 from fluent_eql.event import Event
 from fluent_eql.event_time import iso_8601
@@ -94,9 +96,12 @@ def test_a_record_that_is_no_map_is_refused(raw: bytes) -> None:
 
 def test_a_rule_of_a_single_event_tells_the_fields_that_it_tested() -> None:
     found = event_rule('n where x > 1 and not y == "b" or z.deep == null')
-    event = seen({**happened("e1", "n", 0), "x": [2, 3], "y": "a", "unused": 1})
+    source = make_event({**happened("e1", "n", 0), "x": [2, 3], "y": "a", "unused": 1})
+    event = observer().observe(source)
     assert found.matches(event)
-    assert found.alert(event).events == (
+    alert = found.alert(event, source)
+    assert alert.sightings == ((event.time, source),)
+    assert alert.events == (
         {
             "stage": 0,
             "@timestamp": event.timestamp,
@@ -172,8 +177,13 @@ def test_the_combinations_of_join_values_are_bounded() -> None:
 
 def test_an_alert_tells_its_keys_its_span_and_what_each_stage_tested() -> None:
     found = sequence_rule(TWO)
-    first, last = seen(happened("e1", "n", 0, x=2)), seen(happened("e2", "f", SECOND, x=3))
-    alert = found.alert(("a",), [first, last], late=True)
+    sources = [
+        make_event(happened("e1", "n", 0, x=2)),
+        make_event(happened("e2", "f", SECOND, x=3)),
+    ]
+    first, last = map(observer().observe, sources)
+    alert = found.alert(("a",), [first, last], sources, late=True)
+    assert alert.sightings == ((first.time, sources[0]), (last.time, sources[1]))
     assert (alert.by, alert.span, alert.late) == ({"k": "a"}, SECOND, True)
     assert [(event["stage"], event.get("x")) for event in alert.events] == [(0, 2), (1, None)]
 
@@ -211,8 +221,9 @@ def test_an_alert_numbers_its_events_as_the_stages_and_leaves_missing_ones_out()
         "sequence with maxspan=5s ![m where true] by j [n where x > 1] by k"
         " ![m where true] by j [f where true] by k"
     )
-    first, last = seen(happened("e1", "n", 0, x=2)), seen(happened("e2", "f", SECOND))
-    alert = found.alert(("a",), [first, last], late=False)
+    sources = [make_event(happened("e1", "n", 0, x=2)), make_event(happened("e2", "f", SECOND))]
+    first, last = map(observer().observe, sources)
+    alert = found.alert(("a",), [first, last], sources, late=False)
     assert (alert.by, alert.span) == ({"k": "a"}, SECOND)
     assert [event["stage"] for event in alert.events] == [1, 3]
 
@@ -287,3 +298,8 @@ def test_the_metrics_count_the_keys_remembered_and_forgotten() -> None:
         "fluent_eql_entities": (2, found.rule.labels),
         "fluent_eql_entities_evicted_total": (3, found.rule.labels),
     }
+
+
+@pytest.mark.parametrize("by", [(), ("a",), ("a", None), (True, 1, "x"), (1.5,)], ids=repr)
+def test_a_join_key_gives_the_values_that_it_was_made_of(by: tuple[Any, ...]) -> None:
+    assert list(map(repr, untyped(typed_key(by)))) == list(map(repr, by))

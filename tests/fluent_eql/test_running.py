@@ -27,7 +27,7 @@ def test_of_few_rules_all_are_suspects() -> None:
 
 def test_of_many_rules_only_those_whose_needles_a_record_has_are_suspects() -> None:
     rules = [rule(f'f where name == "secret{n}"', name=f"Rule {n}") for n in range(WORTH_A_SCAN)]
-    raw = make_event({"name": "secret2"}).raw
+    raw = make_event({"event.category": "f", "name": "secret2"}).raw
     assert list(running(*rules).suspects(raw)) == [2]
 
 

@@ -19,6 +19,8 @@ def lonely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A package that lies in no checkout, in an environment without the wheel's data."""
     monkeypatch.setattr(shipped, "__file__", str(tmp_path / "lib" / "fluent_eql" / "shipped.py"))
     monkeypatch.setattr("sys.prefix", str(tmp_path / "prefix"))
+    monkeypatch.setattr("sysconfig.get_path", lambda _, scheme="of the system": tmp_path / scheme)
+    monkeypatch.setattr("sysconfig.get_preferred_scheme", lambda key: f"of the {key}")
     return tmp_path
 
 
@@ -27,13 +29,14 @@ def test_the_rules_of_the_checkout_are_found_and_load() -> None:
     assert SHIPPED_SLUG in [rule.slug for rule in rules]
 
 
-def test_without_a_checkout_the_installed_rules_are_found(lonely: Path) -> None:
-    installed = lonely / "prefix" / "share" / "fluent-eql" / "conf" / "rules"
+@pytest.mark.parametrize("place", ["prefix", "of the system", "of the user"])
+def test_without_a_checkout_the_installed_rules_are_found(lonely: Path, place: str) -> None:
+    installed = lonely / place / "share" / "fluent-eql" / "conf" / "rules"
     installed.mkdir(parents=True)
     assert shipped.shipped_rules() == installed
 
 
-def test_rules_in_neither_place_are_an_error_that_names_both(lonely: Path) -> None:
+def test_rules_in_none_of_the_places_are_an_error_that_names_them(lonely: Path) -> None:
     with pytest.raises(RuleErrors) as raised:
         shipped.shipped_rules()
     assert str(lonely / "conf" / "rules") in str(raised.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fluent_eql.api import Filter, Outcome, Replace, Stateful
+from fluent_eql.api import Evidence, Filter, Outcome, Replace, Stateful
 from fluent_eql.event import Event, decode_record
 from fluent_eql.testing import make_event
 from fluent_pipeline.engine import Stage
@@ -21,7 +21,13 @@ class Joined:
         self.now = 0
         self.alerts: list[dict[str, Any]] = []
         stage = Stage("eql.0", filter, lambda tag: True)
-        self.hub = Hub([stage], workers, on_alert=self.alerts.append, clock=lambda: self.now)
+        self.evidence: list[Evidence | None] = []
+
+        def on_alert(alert: dict[str, Any], evidence: Evidence | None) -> None:
+            self.alerts.append(alert)
+            self.evidence.append(evidence)
+
+        self.hub = Hub([stage], workers, on_alert=on_alert, clock=lambda: self.now)
         self.filters: list[RemoteFilter] = []
         self.members: list[Member] = []
         self.outcomes: list[Outcome] = [Outcome() for _ in range(workers)]

@@ -41,7 +41,6 @@ def _p99(result: Result) -> Sequence[float]:
 
 
 CLAIMS = (
-    Claim("the shipped rule beside no filter", ("main", "rules"), ("main", "no-filter"), 1.5),
     Claim("the shipped rule beside skipping alone", ("main", "rules"), ("main", "skip"), 1.5),
     Claim("the shipped rule beside decoding all", ("main", "rules"), ("main", "decode"), 0.2),
     Claim("100 rules beside one", ("rules-100", "rules"), ("main", "rules"), 1.7),

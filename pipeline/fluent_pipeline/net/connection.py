@@ -35,6 +35,7 @@ class InputCounts:
     connections: int = 0
     frames: int = 0
     bytes: int = 0
+    records: int = 0
     protocol_errors: int = 0
 
 
@@ -213,8 +214,10 @@ class ClientConnection(asyncio.Protocol):
             self._outstanding -= 1
             raise
         self._framer.indexing = was_hit  # the next frame is likely to be like this one
-        self._context.counts.frames += 1
-        self._context.counts.bytes += size
+        counts = self._context.counts
+        counts.frames += 1
+        counts.bytes += size
+        counts.records += frame.records
 
     def _acknowledge(self, ack: bytes) -> None:
         """Send an acknowledgement, together with those that follow at once.

@@ -119,6 +119,7 @@ class ForwardListener:
             ("connections_total", "Connections accepted", counts.connections),
             ("frames_total", "Frames accepted", counts.frames),
             ("bytes_total", "Bytes of the frames", counts.bytes),
+            ("records_total", "Records, as far as their senders say how many", counts.records),
             (
                 "protocol_errors_total",
                 "Connections closed for a malformed message",

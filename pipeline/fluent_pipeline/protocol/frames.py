@@ -23,6 +23,8 @@ from fluent_pipeline.protocol.limits import Limits
 
 ALGORITHMS = ("gzip", "zstd")
 LONGEST_KNOWN_TAG = 256
+MOST_RECORDS_A_BYTE = 1000
+"""More than these cannot be compressed into it."""
 ARRAY_HEADERS = {0xDC: 3, 0xDD: 5}
 """The lengths of wide array headers by their first byte; fixarray's is 1."""
 
@@ -48,7 +50,8 @@ class Frame:
 
     ``raw``: the whole message in msgpack, as it came; what a JSON message says where ``json``.
     ``body_start`` to ``body_end``: the entries in ``raw``, without the header of their array or
-    string; a Message's time and record. ``count``: how many entries, None for PackedForward.
+    string; a Message's time and record. ``count``: how many entries, None for PackedForward;
+    ``told``: how many it has as its sender says, None where that says nothing.
     ``options_start``: where the options begin, None where there are none.
     ``chunk``: the option of that name as raw msgpack, None where absent or nil.
     ``compressed``: ``gzip``, ``zstd`` or None. ``signal``: the option ``fluent_signal``, 0 for
@@ -69,11 +72,23 @@ class Frame:
     signal: int = 0
     json: bool = False
     index: EntryIndex | None = field(default=None, compare=False, repr=False)
+    told: int | None = field(default=None, compare=False)
 
     @property
     def tag_start(self) -> int:
         """Where the tag begins in ``raw``, behind the header of the array."""
         return ARRAY_HEADERS.get(self.raw[0], 1)
+
+    @property
+    def records(self) -> int:
+        """How many records of logs, as far as that is known without looking at the entries.
+
+        What the sender of a PackedForward says counts unless it cannot be.
+        """
+        count = self.told if self.count is None else self.count
+        if count is None or self.signal or not 0 <= count <= MOST_RECORDS_A_BYTE * len(self.raw):
+            return 0
+        return count
 
     def payload(self, limits: Limits) -> bytes | memoryview:
         """The raw entries one after another, inflated.
@@ -144,6 +159,7 @@ def _parse(message: Message, *, json: bool) -> Frame:
         signal=options.signal,
         json=json,
         index=message.index if mode is Mode.FORWARD else None,
+        told=options.size,
     )
 
 
@@ -201,6 +217,7 @@ class _Options(NamedTuple):
     chunk: bytes | None = None
     compressed: str | None = None
     signal: int = 0
+    size: int | None = None
 
 
 NO_OPTIONS = _Options()
@@ -226,14 +243,15 @@ def _common_options(raw: bytes) -> _Options | None:
     if not isinstance(options, dict) or not AGENTS_OPTIONS.issuperset(options):
         return None
     chunk = options.get("chunk")
-    if options.get("compressed") is not None or type(options.get("size", 0)) is not int:
+    size = options.get("size")
+    if options.get("compressed") is not None or (size is not None and type(size) is not int):
         return None
     if chunk is None:
-        return NO_OPTIONS
+        return NO_OPTIONS if size is None else _Options(size=size)
     if not isinstance(chunk, str):
         return None
     raw_chunk = encode_value(chunk)
-    return _Options(raw_chunk) if CHUNK_KEY + raw_chunk in raw else None
+    return _Options(raw_chunk, size=size) if CHUNK_KEY + raw_chunk in raw else None
 
 
 AGENTS_OPTIONS = frozenset(["size", "chunk", "compressed"])
@@ -249,7 +267,9 @@ def _read_options(raw: bytes, mode: Mode) -> _Options:
     except TypeError as error:
         raise ValueError(UNHASHABLE) from error
     compressed = _compressed(options) if mode is Mode.PACKED_FORWARD else None
-    return _Options(_chunk(options), compressed, _signal(options))
+    size = _value(options, "size") if mode is Mode.PACKED_FORWARD else None
+    told = size if type(size) is int else None
+    return _Options(_chunk(options), compressed, _signal(options), told)
 
 
 def _chunk(options: RawMap) -> bytes | None:

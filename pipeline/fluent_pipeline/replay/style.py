@@ -35,7 +35,8 @@ svg .grid { stroke: var(--line); }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line);
   vertical-align: top; }
-.number { text-align: right; } td time { white-space: nowrap; } time, .number { font-variant-numeric: tabular-nums; }
+.number { text-align: right; } td time { white-space: nowrap; }
+time, .number { font-variant-numeric: tabular-nums; }
 details { border-bottom: 1px solid var(--line); padding: .3rem 0; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .4rem 0; }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fluent_eql.api import KEEP, Filter, Metric, Outcome, Reloadable, Stateful
+from fluent_eql.api import KEEP, Evidence, Filter, Metric, Outcome, Reloadable, Stateful
 from fluent_eql.event import Event
 from fluent_pipeline.engine import Stage
 from fluent_pipeline.workers import wire
@@ -33,7 +33,7 @@ class Hub:
     """Runs each stage's filter on the events of all workers.
 
     Nothing is processed before all ``members`` are ready, for until then notes may come that have
-    to be recalled first. ``on_alert`` gets each alert as plain values. ``clock`` gives nanoseconds.
+    to be recalled first. ``on_alert`` is that of the engine. ``clock`` gives nanoseconds.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Hub:
         stages: Sequence[Stage],
         members: int,
         *,
-        on_alert: Callable[[dict[str, Any]], None] = lambda alert: None,
+        on_alert: Callable[[dict[str, Any], Evidence | None], None] = lambda alert, evidence: None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.stages = tuple(stages)
@@ -161,7 +161,7 @@ class Hub:
     def _tell(self, number: int, outcome: Outcome, asking: Member | None = None) -> None:
         """Give each worker its part of an outcome; whoever asked gets what is nobody's."""
         for alert in outcome.alerts:
-            self._on_alert(alert)
+            self._on_alert(alert, outcome.evidence.get(str(alert.get("id"))))
         for warning in outcome.warnings:
             log.warning("%s: %s", self.stages[number].name, warning)
         owners = self._owners[number]

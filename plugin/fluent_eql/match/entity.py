@@ -30,6 +30,12 @@ class Entity:
         self.renewed = renewed
         self.is_forgotten = False
 
+    @property
+    def candidates(self) -> int:
+        """How many events may still become part of a sequence, or end a begun one."""
+        begun = 0 if self.timeline is None else self.timeline.pending
+        return len(self.unread) + len(self.waiting) + begun
+
     def add(self, match: StageMatch) -> None:
         """Let an event wait, in its place in event order."""
         waiting = self.waiting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from cachetools import TTLCache
@@ -91,6 +91,10 @@ class SequenceMatcher:
         """Forget the keys whose time is over; costs what expires."""
         self._now = now
         self._entities.expire(now)
+
+    def look(self) -> Iterator[tuple[Hashable, Entity]]:
+        """What is remembered of each key, the newest key first; looking changes nothing."""
+        return iter(reversed(self._entities.known.items()))
 
     @property
     def entities(self) -> int:

@@ -71,10 +71,8 @@ TRACEE = SourceMapping(
         ),
         "process.pid": places("hostProcessId", "workload.process.host_pid"),
         "process.args": _argument("argv/value/str_array.value"),
-        "process.parent.entity_id": places(
-            "parentEntityId", "workload.process.ancestors.unique_id"
-        ),
-        "process.parent.pid": places("hostParentProcessId", "workload.process.ancestors.host_pid"),
+        "process.parent.entity_id": places("parentEntityId"),
+        "process.parent.pid": places("hostParentProcessId"),
         "user.id": places("userId", "workload.process.real_user.id", transform=TEXT),
         "container.id": places("container.id", "containerId", "workload.container.id"),
         "container.name": places("container.name", "workload.container.name"),

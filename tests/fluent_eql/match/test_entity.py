@@ -59,3 +59,16 @@ def test_what_is_forgotten_is_cut_off_from_what_it_completed_and_what_waits_stay
     assert entity.is_forgotten
     assert completed.sequence is None
     assert times(entity.take_all()) == [30]
+
+
+def test_what_waits_and_what_has_begun_are_candidates() -> None:
+    entity = waiting(1, 2)
+    entity.unread.append("filed")
+    assert entity.candidates == 3
+    batch = entity.take_all()
+    entity.timeline = Timeline(Machine(2, None, 64), 64, TTL)
+    entity.timeline.run(batch)
+    assert entity.candidates == 3
+    entity.unread.clear()
+    entity.timeline.run([match(3, 1)])
+    assert entity.candidates == 0

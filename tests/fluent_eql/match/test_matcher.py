@@ -108,3 +108,12 @@ def test_what_is_forgotten_is_not_decided() -> None:
     rule, entity = until_time_decides(event)
     rule.expire(171)
     assert not rule.decide(entity, event, 11)
+
+
+def test_looking_tells_the_newest_key_first_and_renews_none() -> None:
+    rule = matcher(ttl=160)
+    rule.add("a", match(1, 0, arrived=1))
+    rule.add("b", match(1, 0, arrived=100))
+    assert [key for key, _ in rule.look()] == ["b", "a"]
+    rule.expire(172)
+    assert [key for key, _ in rule.look()] == ["b"]

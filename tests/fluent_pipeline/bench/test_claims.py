@@ -7,7 +7,7 @@ from fluent_pipeline.bench.workloads import WORKLOADS
 
 
 def test_a_claim_is_held_up_to_its_limit() -> None:
-    results = {"main": [Result("no-filter", "", cpu=[2.0]), Result("rules", "", cpu=[3.0])]}
+    results = {"main": [Result("skip", "", cpu=[2.0]), Result("rules", "", cpu=[3.0])]}
     (line,) = claims_table(results).splitlines()[1:]
     assert line.split()[-3:] == ["1.50", "1.5", "yes"]
     results["main"][1].cpu = [3.1]

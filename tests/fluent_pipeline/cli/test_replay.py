@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -10,15 +11,16 @@ import select
 import subprocess
 import termios
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
-from fluent_eql.api import Outcome
 from fluent_eql.event import encode_value
+from fluent_eql.shipped import shipped_rules
 from fluent_pipeline.cli import main
-from fluent_pipeline.cli.replay_output import Troubles
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
 from support.events import SECOND, Scene, with_fields
 from support.programs import FLUENT_EQL, WAIT, run_program, running_program
@@ -202,11 +204,6 @@ def test_a_record_that_the_filter_cannot_read_is_told_and_ends_nothing(
     assert "3 records, 1 unreadable, 1 alert in " in err
 
 
-def test_what_the_filter_warns_of_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    Troubles().take(Outcome(warnings=["too many join keys"]))
-    assert capsys.readouterr().err == "fluent-eql: too many join keys\n"
-
-
 def test_with_a_window_an_alert_is_printed_while_its_input_goes_on() -> None:
     scene = Scene()
     with running_program("replay", "--json", "--reorder-window", "0", "-") as child:
@@ -388,3 +385,174 @@ def test_what_a_sequence_ends_without_is_missing_at_the_end_of_a_recording(
     events = written(tmp_path, happened("n1", "n", 0), happened("n2", "n", SECOND, k="other"))
     alerts = replayed(capsys, "--rules", rules, *window, events)
     assert [alert["sequence"]["by"]["k"] for alert in alerts] == ["a", "other"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("path", [EVENTS, TWO_INPUTS], ids=lambda path: path.name)
+def test_packed_recordings_are_read_whatever_their_names(
+    path: Path,
+    pack: Callable[[bytes], bytes],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packed = tmp_path / "any.name"
+    packed.write_bytes(pack(path.read_bytes()))
+    assert [in_short(alert) for alert in replayed(capsys, packed)] == lines_of(EXPECTED)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed.read_bytes())))
+    assert len(replayed(capsys, "-")) == 4
+
+
+def test_folders_and_patterns_are_one_stream_with_the_other_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = EVENTS.read_bytes().splitlines(keepends=True)
+    parts = [b"".join(lines[number::3]) for number in range(3)]
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    (tmp_path / "folder" / "deep" / "one.gz").write_bytes(gzip.compress(parts[0]))
+    (tmp_path / "two.zst").write_bytes(zstandard.compress(parts[1]))
+    (tmp_path / "three").write_bytes(parts[2])
+    places = [tmp_path / "folder", f"{tmp_path}/*.zst", tmp_path / "three"]
+    assert replayed(capsys, *places) == replayed(capsys, EVENTS)
+    assert main(["replay", f"{tmp_path}/*.none", f"{tmp_path}/three", f"{tmp_path}/t*"]) == 1
+    err = capsys.readouterr().err
+    assert f"fluent-eql: {tmp_path}/*.none: fits no file" in err
+    assert f"fluent-eql: {tmp_path}/three: named more than once, and read once" in err
+
+
+def test_a_packed_file_that_is_cut_off_is_told_and_what_is_whole_of_it_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cut.gz"
+    path.write_bytes(gzip.compress(EVENTS.read_bytes())[:-4])
+    assert main(["replay", "--json", str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4
+    assert f"fluent-eql: {path}: cut off: the gzip data lacks its end" in err
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Path:
+    """The shipped rule, for which one of its directories is not suspect any more."""
+    text = shipped_rules().joinpath("network_connection_followed_by_file_creation.toml").read_text()
+    path = tmp_path / "changed.toml"
+    path.write_text(text.replace('"/dev/shm/*"', '"/nowhere/*"'))
+    return path
+
+
+def test_a_comparison_tells_what_a_change_of_rules_removes_and_adds(
+    changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = str(shipped_rules())
+    assert main(["replay", "--compare", shipped, str(changed), str(EVENTS)]) == 3
+    out, err = capsys.readouterr()
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[2] == ["total", "1", "0", "3"]
+    assert f"Only in A, {shipped}:" in out
+    assert "Only in B" not in out
+    assert out.splitlines()[-1].split()[-2:] == ["0.812", "s"]
+    assert "928 records, 0 unreadable, 1 alert only in A, 0 only in B, 3 in both in " in err
+    assert main(["replay", "--json", "--compare", str(changed), shipped, str(EVENTS)]) == 3
+    alerts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [alert["in"] for alert in alerts] == ["b", "both", "both", "both"]
+    assert in_short(alerts[0])["file.path"] == "/dev/shm/stage2"
+
+
+@pytest.mark.parametrize("window", [[], ["--reorder-window", "2s"]])
+def test_the_exit_code_of_a_comparison_without_a_difference_is_0(
+    window: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = str(shipped_rules())
+    assert main(["replay", "--compare", shipped, shipped, *window, str(TWO_INPUTS)]) == 0
+    assert "0 alerts only in A, 0 only in B, 4 in both" in capsys.readouterr().err
+
+
+def test_a_recording_that_cannot_be_read_makes_a_comparison_fail(
+    changed: Path, tmp_path: Path
+) -> None:
+    files = [str(EVENTS), str(tmp_path / "missing")]
+    assert main(["replay", "--compare", str(shipped_rules()), str(changed), *files]) == 1
+
+
+def test_an_event_that_both_filters_cannot_read_is_told_once(
+    changed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = encode_value(Scene().network(0, pid=9))
+    odd = bytes([raw[0] + 1]) + raw[1:] + b"\x91\x01\x02"
+    path = tmp_path / "odd.forward"
+    path.write_bytes(encode_forward("app", [encode_entry(SECOND, odd)], {}))
+    assert main(["replay", "--compare", str(changed), str(changed), str(path)]) == 0
+    assert "1 records, 1 unreadable" in capsys.readouterr().err.replace("1 record,", "1 records,")
+
+
+def configured(folder: Path, name: str, **settings: Any) -> str:
+    path = folder / name
+    filters = [{"name": "eql", **settings}]
+    path.write_text(json.dumps({"pipeline": {"filters": filters}}))
+    return str(path)
+
+
+def test_configurations_can_be_replayed_and_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule_id = "6d3b5c0e-9a41-4f0b-8f5e-2c7b1f7a9d64"
+    exception = 'file.path == "/dev/shm/stage2"'
+    tuning = {rule_id: {"severity": "high", "exceptions": [exception]}}
+    plain = configured(tmp_path, "plain.yaml")
+    tuned = configured(tmp_path, "tuned.yaml", tuning=tuning)
+    alerts = replayed(capsys, "--config", tuned, EVENTS)
+    assert [alert["severity"] for alert in alerts] == ["high"] * 3
+    assert main(["replay", "--json", "--compare", plain, tuned, str(EVENTS)]) == 3
+    compared = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [alert["in"] for alert in compared] == ["a", "both", "both", "both"]
+
+
+def test_a_configuration_needs_one_filter_of_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text("pipeline: {filters: [{name: eql}, {name: eql}]}")
+    assert main(["replay", "--config", str(path), str(EVENTS)]) == 1
+    assert "expected one filter of the name eql, found 2" in capsys.readouterr().err
+
+
+def test_a_rule_that_is_refused_beside_others_is_told(
+    changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed.with_name("bad.toml").write_text("[rule\n")
+    assert len(replayed(capsys, "--rules", changed.parent, EVENTS)) == 3
+    main(["replay", "--rules", str(changed.parent), str(EVENTS)])
+    assert f"fluent-eql: {changed.with_name('bad.toml')}:1:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--report", "x.html"], ["--speed", "2"], ["--rules", "x"]])
+def test_what_does_not_go_with_a_comparison_is_refused(
+    more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", "--compare", "a", "b", *more, str(EVENTS)])
+    assert caught.value.code == 2
+    assert "not allowed with" in (err := capsys.readouterr().err) or "goes neither" in err
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--json", "--reorder-window", "2s"]])
+def test_a_report_is_written_beside_the_output(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "out.html"
+    assert main(["replay", *options, "--report", str(path), str(EVENTS)]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 5 - ("--json" in options)
+    assert err.endswith(f"report: {path}\n")
+    page = path.read_text("utf-8")
+    for told in ("<b>4</b> alerts", "<b>928</b> records", "db-01", "/dev/shm/stage2", "<svg "):
+        assert told in page
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "missing" / "out.html"
+    assert main(["replay", "--report", str(path), str(EVENTS)]) == 1
+    out, err = capsys.readouterr()
+    assert (out, "No such file or directory" in err) == ("", True)

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluent_pipeline.net.files import AppendToFile, Rotation
+from support.frames import ack_of, forward_frame
+from support.relays import client_of, configuration, running_relay
 
 HOUR = 3600 * 10**9
 
@@ -220,6 +222,24 @@ def test_a_lock_that_fails_otherwise_is_told(
     monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(OSError, match="Input/output error"):
         AppendToFile(tmp_path, "out")("tag", b"1\n")
+
+
+async def test_a_relay_under_load_rotates_without_losing_a_line(tmp_path: Path) -> None:
+    rotate = {"size": "2k", "keep": 9999}
+    output = {"name": "file", "path": str(tmp_path), "file": "out", "rotate": rotate}
+    frames = [
+        forward_frame([{"n": 10 * frame + number} for number in range(10)], chunk=f"c{frame}")
+        for frame in range(300)
+    ]
+    text = configuration(filters=[], outputs=[output])
+    async with running_relay(text) as relay, client_of(relay) as client:
+        await client.send(b"".join(frame.raw for frame in frames))
+        await client.read_until(b"".join(ack_of(f"c{frame}") for frame in range(300)))
+    files = sorted(tmp_path.glob("out.*"), key=lambda path: -int(path.suffix[1:]))
+    assert len(files) > 10
+    assert max(path.stat().st_size for path in files) <= 2000
+    lines = [line for path in [*files, tmp_path / "out"] for line in path.read_bytes().splitlines()]
+    assert [json.loads(line)["n"] for line in lines] == list(range(3000))
 
 
 def test_no_lines_make_no_file(tmp_path: Path) -> None:

@@ -55,14 +55,19 @@ async def test_a_receipt_waits_until_the_disk_has_what_is_put(tmp_path: Path) ->
     await queue.stop()
 
 
-async def test_a_stop_makes_durable_what_is_not_yet(tmp_path: Path) -> None:
+async def test_a_stop_makes_durable_what_is_not_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: list[Waiting] = []
-    queue, held = DiskQueue(DiskBuffer(tmp_path, 1000), given.append), Held()
+    synced: list[bool] = []
+    buffer = DiskBuffer(tmp_path, 1000)
+    monkeypatch.setattr(buffer, "sync", lambda: synced.append(True))
+    queue, held = DiskQueue(buffer, given.append), Held()
     queue.start()
     queue.put(b"12345", "a1", held.receipt)
     held.receipt.release()
     await queue.stop()
-    assert held.delivered.is_set()
+    assert (held.delivered.is_set(), synced) == (True, [True])
     again = DiskQueue(DiskBuffer(tmp_path, 1000), given.append)
     assert again.start() == 1
     assert given[-1].load() == b"12345"

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from fluent_pipeline.net.signature import signature_of
 
+SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+
 
 def test_a_signature_is_the_hmac_that_openssl_makes_of_time_and_body() -> None:
     made = subprocess.run(
@@ -20,8 +22,8 @@ def test_a_signature_is_the_hmac_that_openssl_makes_of_time_and_body() -> None:
 
 
 @given(
-    st.tuples(st.text(min_size=1), st.binary(), st.integers(0, 1 << 40)),
-    st.tuples(st.text(min_size=1), st.binary(), st.integers(0, 1 << 40)),
+    st.tuples(SECRETS, st.binary(), st.integers(0, 1 << 40)),
+    st.tuples(SECRETS, st.binary(), st.integers(0, 1 << 40)),
 )
 def test_another_secret_body_or_time_has_another_signature(
     one: tuple[str, bytes, int], other: tuple[str, bytes, int]

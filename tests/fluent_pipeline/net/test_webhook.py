@@ -41,7 +41,7 @@ def record(*alerts: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def made(server: Hook, *, buffer: DiskBuffer | None = None, **settings: Any) -> WebhookOutput:
     url = settings.pop("url", f"http://127.0.0.1:{server.port}/hook?key=1")
-    waits = {"retry_wait": 10 * MILLISECOND, "retry_max_interval": 20 * MILLISECOND}
+    waits = {"retry_wait": 10 * MILLISECOND, "retry_max_interval": 50 * MILLISECOND}
     config = WebhookOutputConfig(url=url, **{**waits, **settings})
     return WebhookOutput(config, "webhook.0", lambda tag: True, buffer)
 
@@ -139,6 +139,14 @@ async def test_what_is_not_taken_is_posted_again_until_it_is(
         assert values(output)["fluent_eql_output_retries_total"] == 2
     assert f"answered {status}: this is {status}; 1 alerts wait" in caplog.text
     assert "key=1" not in caplog.text
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async with hook() as server, posting(server) as output:
+        server.answers, server.headers = [307], {"Location": "/elsewhere"}
+        send(output, record(alert(1)))
+        await server.has_taken(1)
+        assert [request.path for request in server.requests] == ["/hook", "/hook"]
 
 
 async def test_an_outage_delays_alerts_and_nothing_else() -> None:
@@ -287,6 +295,24 @@ async def test_on_disk_alerts_survive_a_restart_and_their_senders_wait_for_the_d
         assert server.ids == ["a0", "a1", "a2"]
         async with posting(server, buffer=DiskBuffer(tmp_path, 10**6)) as output:
             assert output.pending == 0
+
+
+async def test_what_waits_on_disk_keeps_its_kind_when_another_is_asked_for(tmp_path: Path) -> None:
+    async with hook() as server:
+        await server.stop()
+        async with posting(server, 0, buffer=DiskBuffer(tmp_path, 10**6)) as output:
+            send(output, record(alert(1)))
+        await server.start()
+        server.answers = [503]
+        settings: dict[str, Any] = {"send": "records", "retry_wait": 50 * MILLISECOND}
+        async with posting(server, buffer=DiskBuffer(tmp_path, 10**6), **settings) as output:
+            send(output, record(alert(2)))
+            await server.has_taken(2)
+        assert [request.content for request in server.requests] == [
+            {"alerts": [alert(1)]},
+            {"alerts": [alert(1)]},
+            {"records": [record(alert(2))]},
+        ]
 
 
 async def test_a_full_disk_buffer_drops_new_alerts_and_holds_nothing_up(tmp_path: Path) -> None:

@@ -449,3 +449,40 @@ def test_of_two_chunks_the_last_counts() -> None:
     raw = b"\x93\xa1t\x90\x82" + msgpack.packb("chunk") + b"\xa1a"
     raw += msgpack.packb("chunk") + b"\xa1b"
     assert frame_of(raw).chunk == b"\xa1b"
+
+
+def told(entries: bytes, options: dict[str, Any], number: int = 2) -> int:
+    return frame_of(
+        b"\x93\xa1t" + packed(entries * number, b"\xc5", 2) + encode_value(options)
+    ).records
+
+
+@pytest.mark.parametrize(
+    ("options", "records"),
+    [
+        ({"size": 2}, 2),
+        ({"size": 2, "chunk": "c"}, 2),
+        ({"size": 2, "compressed": "text"}, 2),
+        ({"size": 2, "fluent_signal": 0, "chunk": "c"}, 2),
+        ({"size": 2, "fluent_signal": 1}, 0),
+        ({"size": None, "chunk": "c"}, 0),
+        ({"size": "2"}, 0),
+        ({"size": True}, 0),
+        ({"size": -1}, 0),
+        ({"size": 2**62}, 0),
+        ({"chunk": "c"}, 0),
+    ],
+    ids=repr,
+)
+def test_the_records_of_a_packed_frame_are_those_that_its_sender_tells_of(
+    options: dict[str, Any], records: int
+) -> None:
+    assert told(ENTRY, options) == records
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, form in FORMS.items() if form[1] is not Mode.PACKED_FORWARD]
+)
+def test_the_records_of_other_frames_are_their_entries(name: str) -> None:
+    raw, _, count, _ = FORMS[name]
+    assert frame_of(raw).records == count
