@@ -80,7 +80,7 @@ conformance: $(READY)
 	CONFORMANCE_PAIRS=$(CONFORMANCE_PAIRS) $(BIN)/pytest -q -s tests/fluent_eql/test_conformance.py
 
 docs: $(READY)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 man: $(READY)
 	SOURCE_DATE_EPOCH=$$(date --date=2026-01-01T00:00Z +%s) $(BIN)/argparse-manpage \

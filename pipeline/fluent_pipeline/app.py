@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from fluent_eql.api import Evidence, Metric, Noticing
+from fluent_eql.api import Metric, Noticing
 from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import (
     Config,
@@ -26,7 +26,10 @@ from fluent_pipeline.config import (
 from fluent_pipeline.engine import Engine, Stage
 from fluent_pipeline.errors import ConfigError
 from fluent_pipeline.journals import Journals
-from fluent_pipeline.monitor.server import MonitorServer
+from fluent_pipeline.monitor.kept import KeptAlerts
+from fluent_pipeline.monitor.observed import Observed
+from fluent_pipeline.monitor.server import MonitorServer, monitor_for
+from fluent_pipeline.monitor.telling import alert_teller
 from fluent_pipeline.net.budget import Budget
 from fluent_pipeline.net.driver import Driver
 from fluent_pipeline.net.files import AppendToFile, Rotation
@@ -75,17 +78,19 @@ class Relay:
         self._budget = Budget(config.service.mem_buf_limit)
         stages = stages_of(config) if stages is None else stages
         self._journals = self._kept(stages, config.service) if self._storage else None
+        self._alerts = KeptAlerts(config.service.http_alerts_kept)
+        self._unready: str | None = "starting"
         self._engine = Engine(
             stages,
             _widest_limits(config),
             on_problem=lambda text: log.warning("%s", text),
-            on_alert=log_alert,
+            on_alert=alert_teller(config.service, self._alerts),
             keep_note=self._journals.append if self._journals else None,
         )
         self._router = Router([_made(output, self._output) for output in config.outputs])
         self._driver = Driver(self._engine, self._router)
         self.listeners = tuple(_made(item, self._listener) for item in config.inputs)
-        self.monitor = self._monitor(config.service) if config.service.http_server else None
+        self.monitor = self._monitor(config.service)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, then deliver what is held and in flight.
@@ -111,11 +116,13 @@ class Relay:
         self._driver.advance()
         for listener in self.listeners:
             await listener.start()
+        self._unready = None
         if self.monitor is not None:
             await self.monitor.start()
 
     async def stop(self) -> None:
         """Take nothing more, decide what is held, deliver for at most the grace, and close."""
+        self._unready = "stopping"
         for listener in self.listeners:
             await listener.stop()
         if self._before_flush is not None:
@@ -220,20 +227,27 @@ class Relay:
             item.options, item.alias, self._driver, self._budget, shared=self._place.count > 1
         )
 
-    def _monitor(self, service: ServiceConfig) -> MonitorServer:
-        return MonitorServer(
-            service.http_listen,
-            service.http_port,
+    def _monitor(self, service: ServiceConfig) -> MonitorServer | None:
+        observed = Observed(
             troubles=self.troubles,
+            unready=self.unready,
             sample=self.metrics,
+            stages=lambda: self._engine.stages,
             reload=self.reload,
-            token=service.http_token,
         )
+        return monitor_for(service, observed, self._alerts)
 
     @property
     def pending(self) -> int:
         """How many frames the outputs have taken and not delivered."""
         return sum(output.pending for output in self._router.outputs)
+
+    def unready(self) -> Iterator[str]:
+        """A line for each thing that keeps records from being taken."""
+        if self._unready is not None:
+            yield self._unready
+        if self._budget.full:
+            yield self._no_room()
 
     def troubles(self) -> Iterator[str]:
         """A line for each thing that keeps records from being delivered."""
@@ -243,7 +257,10 @@ class Relay:
         if self._journals is not None and self._journals.trouble is not None:
             yield self._journals.trouble
         if self._budget.full:
-            yield f"mem_buf_limit: {self._budget.used} bytes wait for delivery; not reading"
+            yield self._no_room()
+
+    def _no_room(self) -> str:
+        return f"mem_buf_limit: {self._budget.used} bytes wait for delivery; not reading"
 
     def metrics(self) -> Iterator[Metric]:
         """The counters and gauges of all parts."""
@@ -263,9 +280,11 @@ class Relay:
         ):
             yield Metric(f"fluent_eql_{name}_total", help, "counter", value)
         yield Metric("fluent_eql_held_events", "Events waiting", "gauge", self._engine.held)
-        yield Metric(
-            "fluent_eql_in_flight_bytes", "Bytes not delivered yet", "gauge", self._budget.used
-        )
+        for name, help, value in (
+            ("in_flight_bytes", "Bytes not delivered yet", self._budget.used),
+            ("in_flight_limit_bytes", "Bytes above which nothing is read", self._budget.limit),
+        ):
+            yield Metric(f"fluent_eql_{name}", help, "gauge", value)
 
 
 async def serve(relay: Relay) -> None:
@@ -353,10 +372,3 @@ def spare_what_stays() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 20)
-
-
-def log_alert(alert: dict[str, object], evidence: Evidence | None = None) -> None:
-    """Tell people of an alert."""
-    rule = alert["rule"]
-    name = rule["name"] if isinstance(rule, dict) else rule
-    log.info("alert %s: %s%s", alert["id"], name, " (late)" if alert.get("late") else "")

@@ -222,7 +222,10 @@ class Insight(Protocol):
     """Looks into a filter, for people."""
 
     def rules(self) -> Iterable[Mapping[str, Any]]:
-        """Each rule with its ``id``, ``name`` and ``severity``, and what else there is to know."""
+        """Each rule: its ``id``, ``name`` and ``severity``, and what else there is to know."""
+
+    def screening(self, rule_id: str) -> Sequence[Sequence[Mapping[str, Any]] | None]:
+        """What a rule's records must hold, for each of its conditions; None for nothing."""
 
     def candidates(self, rule_id: str | None, value: str | None) -> Iterator[Mapping[str, Any]]:
         """What the filter remembers, entity by entity: ``rule``, ``by``, ``events``, ``renewed``.

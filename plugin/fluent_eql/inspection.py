@@ -11,10 +11,9 @@ from fluent_eql.api import Evidence
 from fluent_eql.detection import SequenceRule, untyped
 from fluent_eql.event import Event
 from fluent_eql.fields import Fields
-from fluent_eql.needles import Needle, needles_of
-from fluent_eql.rules import Rule
+from fluent_eql.needles import Needles
 from fluent_eql.running import RunningRules
-from fluent_eql.sources import SourceFields, SourceMapping, in_records
+from fluent_eql.sources import SourceFields, SourceMapping
 
 HOST_FIELDS = ("host.name", "host.hostname", "host.id")
 MOST_TEXTS = 50
@@ -28,19 +27,29 @@ class Inspection:
         self._running = running
         self._mapping = mapping
 
-    def rules(self) -> list[dict[str, Any]]:
-        """What :func:`fluent_eql.about.about` says of each rule, and its ``screening``.
+    def rules(self) -> Iterator[dict[str, Any]]:
+        """What :func:`fluent_eql.about.about` says of each rule, and whether it is ``screened``.
 
-        That is a list for each condition, of texts of which a record must hold one; None for a
-        condition for which every record is decoded.
+        For one that is not, every record is decoded.
         """
-        return [{**about(rule), "screening": self._screening(rule)} for rule in self._running.rules]
+        for rule, derived in zip(self._running.rules, self._running.screening(), strict=True):
+            yield {**about(rule), "screened": None not in derived}
+
+    def screening(self, rule_id: str) -> list[list[dict[str, Any]] | None]:
+        """For each condition of a rule the texts of which a record must hold one.
+
+        None where nothing is certain; nothing at all for a rule that does not run here.
+        """
+        for rule, derived in zip(self._running.rules, self._running.screening(), strict=True):
+            if rule.id == rule_id:
+                return [None if needles is None else _told(needles) for needles in derived]
+        return []
 
     def candidates(self, rule_id: str | None, value: str | None) -> Iterator[dict[str, Any]]:
         """The join keys whose events wait for others, of each rule the newest first.
 
-        Only those of the rule with that id, and those that have that text as a value, where it is
-        not None. ``events`` is how many may become part of a sequence, ``renewed`` when the key
+        Only those of the rule with that id, and those with a value that is written so, where these
+        are not None. ``events`` is how many may become part of a sequence, ``renewed`` when the key
         was last put among the newest, as ``now`` said.
         """
         for sequence in self._running.sequences.values():
@@ -52,26 +61,19 @@ class Inspection:
         host = _host_of(alert.sightings[-1].event, self._mapping) if alert.sightings else ""
         return Evidence(alert.sightings, host, about(alert.rule))
 
-    def _screening(self, rule: Rule) -> list[list[dict[str, Any]] | None]:
-        conditions = in_records(rule.query.conditions, self._mapping)
-        found = [needles_of(condition.expression) for condition in conditions]
-        return [
-            None
-            if needles is None
-            else [_told(needle) for needle in sorted(needles, key=repr)][:MOST_TEXTS]
-            for needles in found
-        ]
 
-
-def _told(needle: Needle) -> dict[str, Any]:
-    return {"field": needle.field, "text": needle.text, "caseless": needle.caseless}
+def _told(needles: Needles) -> list[dict[str, Any]]:
+    return [
+        {"field": needle.field, "text": needle.text, "caseless": needle.caseless}
+        for needle in sorted(needles, key=repr)[:MOST_TEXTS]
+    ]
 
 
 def _candidates_of(sequence: SequenceRule, value: str | None) -> Iterator[dict[str, Any]]:
     names = [key.name for key in sequence.query.stages[0].by]
     for key, entity in sequence.matcher.look():
         by = untyped(key)
-        if entity.candidates and (value is None or value in by):
+        if entity.candidates and (value is None or value in map(str, by)):
             yield {
                 "rule": {"id": sequence.rule.id, "name": sequence.rule.name},
                 "by": dict(zip(names, by, strict=True)),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fluent_eql.deferral import Deferral
 from fluent_eql.detection import EventRule, Observer, SequenceRule
 from fluent_eql.lang import SequenceQuery
+from fluent_eql.needles import Needles
 from fluent_eql.notes import digest_of
 from fluent_eql.rules import Rule
 from fluent_eql.screen import Screen
@@ -44,6 +45,13 @@ class RunningRules:
     def _deferrals(self) -> dict[int, Deferral]:
         found = {n: Deferral.of(one.query, one.completing) for n, one in self.sequences.items()}
         return {number: deferral for number, deferral in found.items() if deferral is not None}
+
+    def screening(self) -> list[list[Needles | None]]:
+        """What the screen looks for, by the numbers of the rules: the needles of each condition."""
+        found: list[list[Needles | None]] = [[] for _ in self.rules]
+        for number, needles in zip(self._rule_of, self.screen.derived, strict=True):
+            found[number].append(needles)
+        return found
 
     def suspects(self, raw: bytes) -> Sequence[int]:
         """The rules, by their numbers, that a record may satisfy, in their order."""

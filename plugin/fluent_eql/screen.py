@@ -30,18 +30,19 @@ UNSCANNED = 63
 class Screen:
     """Scans bodies for the needles of conditions.
 
-    ``always`` says that there is a condition without needles: every record has to be looked at.
+    ``derived`` are the needles of each condition, None where it has none. ``always`` says that
+    there is such a condition: every record has to be looked at.
     """
 
     def __init__(self, conditions: Iterable[Condition]) -> None:
         self._conditions = tuple(conditions)
-        derived = [needles_of(condition.expression) for condition in self._conditions]
-        found = {needle for needles in derived if needles for needle in needles}
+        self.derived = tuple(needles_of(condition.expression) for condition in self._conditions)
+        found = {needle for needles in self.derived if needles for needle in needles}
         self.needles: tuple[Needle, ...] = tuple(sorted(found, key=repr))
-        self.always = any(needles is None for needles in derived)
+        self.always = any(needles is None for needles in self.derived)
         self._patterns = patterns_of(self.needles)
         self._database: Any = database_of(self._patterns) if self._patterns else None
-        self._suspects = Suspects(self._conditions) if len(derived) > FEW else None
+        self._suspects = Suspects(self._conditions) if len(self.derived) > FEW else None
         self._unscanned = 0
 
     def offsets(self, body: Body) -> Sequence[int] | None:

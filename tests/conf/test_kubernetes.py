@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from support.image import STORAGE, USER, config_in_image, the_input, the_output
 
 FOLDER = Path(__file__).parents[2] / "conf/kubernetes"
 FILES = sorted(FOLDER.glob("*.yaml"))
+OPENAPI = files("fluent_pipeline.monitor") / "openapi.json"
+PATHS = json.loads(OPENAPI.read_text("utf-8"))["paths"]
 
 
 def by_name(path: Path) -> str:
@@ -101,8 +105,9 @@ def test_probes_and_scrapes_go_to_where_the_relay_serves(path: Path, tmp_path: P
     notes = of_kind(path, "DaemonSet")["spec"]["template"]["metadata"]["annotations"]
     assert (service.http_server, service.http_listen) == (True, "0.0.0.0")
     assert notes["prometheus.io/port"] == str(service.http_port) == str(ports["http"])
-    for probe in ("livenessProbe", "readinessProbe"):
-        assert made[probe]["httpGet"]["port"] == "http"
+    for probe, asked in (("livenessProbe", "uptime"), ("readinessProbe", "ready")):
+        assert made[probe]["httpGet"] == {"path": f"/api/v1/{asked}", "port": "http"}
+        assert f"/api/v1/{asked}" in PATHS
 
 
 @pytest.mark.parametrize("path", FILES, ids=by_name)

@@ -37,15 +37,20 @@ def the_evidence(found: EqlFilter, *records: Record) -> Evidence:
     return outcome.evidence[alert["id"]]
 
 
-def test_the_rules_are_told_with_the_texts_that_their_records_must_hold() -> None:
-    [known] = looking_at(eql(rule('file where process.name == "curl"'))).rules()
-    assert (known["name"], known["kind"]) == ("Test rule", "event")
-    assert known["screening"] == [[{"field": "name", "text": "curl", "caseless": False}]]
+def test_the_rules_are_told_and_the_texts_that_their_records_must_hold() -> None:
+    found = looking_at(eql(rule('file where process.name == "curl"'), rule(TWO, name="Two")))
+    assert [known["kind"] for known in found.rules()] == ["event", "sequence"]
+    assert found.screening("id-Test rule") == [
+        [{"field": "name", "text": "curl", "caseless": False}]
+    ]
+    assert len(found.screening("id-Two")) == 2
+    assert found.screening("id-Other") == []
 
 
-def test_a_condition_for_which_every_record_is_read_has_no_texts() -> None:
-    [known] = looking_at(eql(rule("any where a == null"))).rules()
-    assert known["screening"] == [None]
+def test_a_rule_for_which_every_record_is_decoded_says_so() -> None:
+    found = looking_at(eql(rule("any where a == null"), rule(TWO, name="Two")))
+    assert [known["screened"] for known in found.rules()] == [False, True]
+    assert found.screening("id-Test rule") == [None]
 
 
 def test_candidates_are_told_by_join_key_the_newest_first() -> None:

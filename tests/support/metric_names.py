@@ -67,4 +67,6 @@ def _written_in(path: Path) -> Iterator[str]:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value.startswith(PREFIX) and value.isidentifier()
+    """Whether a text is a whole name, and not one that more is put behind."""
+    is_one = isinstance(value, str) and value.startswith(PREFIX) and value.isidentifier()
+    return is_one and not str(value).endswith("_")

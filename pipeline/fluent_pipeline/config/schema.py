@@ -49,7 +49,7 @@ class ServiceConfig:
         default="info",
     )
     http_server: bool = option(
-        "http_server", switch, "serve health and metrics over HTTP", default=False
+        "http_server", switch, "serve the page, the API and metrics over HTTP", default=False
     )
     http_listen: str = option(
         "http_listen", text, "address of the HTTP server", default="127.0.0.1"
@@ -58,9 +58,15 @@ class ServiceConfig:
     http_token: str | None = option(
         "http_token",
         text,
-        "what a request that changes something must bear; without it none may",
+        "what a request that changes something must bear, or one for alerts from elsewhere",
         default=None,
         secret=True,
+    )
+    http_alerts_kept: int = option(
+        "http_alerts_kept",
+        integer(0, 100_000),
+        "the newest alerts that the HTTP server can show",
+        default=1000,
     )
     grace: int = option(
         "grace",

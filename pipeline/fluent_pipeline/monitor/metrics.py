@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
@@ -35,11 +36,15 @@ class _Samples(Collector):
         self._sample = sample
 
     def collect(self) -> Iterator[Family]:
+        """Samples with one name and the same labels are added up: two filters may run one rule."""
         families: dict[str, Family] = {}
+        values: dict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
         for metric in self._sample():
             if metric.name not in families:
                 families[metric.name] = _family(metric)
-            families[metric.name].add_metric([value for _, value in metric.labels], metric.value)
+            values[metric.name, tuple(value for _, value in metric.labels)] += metric.value
+        for (name, labels), value in values.items():
+            families[name].add_metric(labels, value)
         yield from families.values()
 
 

@@ -1,60 +1,69 @@
-"""The HTTP server: health for probes, metrics for Prometheus, a reload for who may."""
+"""The HTTP server: the page, the API, metrics for Prometheus, health for probes."""
 
 from __future__ import annotations
 
-import hmac
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 
-from fluent_eql.api import Metric
-from fluent_pipeline.monitor.metrics import CONTENT_TYPE, MetricsPage
+from fluent_pipeline.config import ServiceConfig
+from fluent_pipeline.monitor.access import Access
+from fluent_pipeline.monitor.alerts import AlertsApi
+from fluent_pipeline.monitor.kept import KeptAlerts
+from fluent_pipeline.monitor.observed import Observed
+from fluent_pipeline.monitor.pages import Pages, add_headers
+from fluent_pipeline.monitor.state import StateApi
+
+LARGEST_REQUEST = 4096
+"""Bytes of a request's body; none of the requests needs one."""
+LAST_ANSWERS = 1.0
+"""Seconds that answers under way have when the server stops."""
 
 log = logging.getLogger(__name__)
 
 
-async def _reload_nothing() -> Iterable[str]:
-    return ()
+def monitor_for(
+    service: ServiceConfig, observed: Observed, alerts: KeptAlerts
+) -> MonitorServer | None:
+    """The server that a configuration asks for."""
+    if not service.http_server:
+        return None
+    return MonitorServer(
+        service.http_listen, service.http_port, observed, alerts=alerts, token=service.http_token
+    )
 
 
 class MonitorServer:
-    """Serves ``/api/v1/health``, ``/api/v1/uptime``, ``/api/v1/reload`` and ``/metrics``.
+    """Serves what ``observed`` tells, and the kept ``alerts``; see docs/monitoring.md.
 
-    ``troubles`` gives a line for each thing that keeps records from being delivered; health is
-    200 while there is none, else 503. ``sample`` gives the metrics. ``reload`` is done for a POST
-    that bears ``token``, and says what could not be; without a token nobody may.
+    What changes something, or tells what entities are remembered, needs ``token``.
     """
 
     def __init__(
         self,
         listen: str,
         port: int,
+        observed: Observed,
         *,
-        troubles: Callable[[], Iterable[str]],
-        sample: Callable[[], Iterable[Metric]],
-        reload: Callable[[], Awaitable[Iterable[str]]] = _reload_nothing,
+        alerts: KeptAlerts | None = None,
         token: str | None = None,
     ) -> None:
+        alerts = KeptAlerts() if alerts is None else alerts
+        access = Access(token)
         self._listen = listen
         self._port = port
-        self._troubles = troubles
-        self._metrics = MetricsPage(sample)
-        self._reload = reload
-        self._token = token
-        self._started = time.monotonic()
+        self._alerts = AlertsApi(alerts, access)
+        self._parts = (Pages(), StateApi(observed, alerts, access), self._alerts)
         self._runner: web.AppRunner | None = None
         self.address = ""
 
     async def start(self) -> None:
         """Begin to serve. Raises OSError where the address cannot be had."""
-        application = web.Application()
-        application.router.add_get("/api/v1/health", self._health)
-        application.router.add_get("/api/v1/uptime", self._uptime)
-        application.router.add_post("/api/v1/reload", self._do_reload)
-        application.router.add_get("/metrics", self._render_metrics)
-        self._runner = web.AppRunner(application, access_log=None)
+        application = web.Application(client_max_size=LARGEST_REQUEST)
+        for part in self._parts:
+            application.add_routes(part.routes())
+        application.on_response_prepare.append(add_headers)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=LAST_ANSWERS)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._listen, self._port).start()
         host, port = self._runner.addresses[0][:2]
@@ -63,34 +72,6 @@ class MonitorServer:
 
     async def stop(self) -> None:
         """Stop serving."""
+        self._alerts.stream.close()
         if self._runner is not None:
             await self._runner.cleanup()
-
-    async def _health(self, request: web.Request) -> web.Response:
-        troubles = list(self._troubles())
-        body = {"status": "error" if troubles else "ok", "troubles": troubles}
-        return web.json_response(body, status=503 if troubles else 200)
-
-    async def _uptime(self, request: web.Request) -> web.Response:
-        return web.json_response({"uptime_sec": int(time.monotonic() - self._started)})
-
-    async def _do_reload(self, request: web.Request) -> web.Response:
-        self._authorize(request)
-        problems = list(await self._reload())
-        body = {"status": "error" if problems else "ok", "problems": problems}
-        return web.json_response(body, status=500 if problems else 200)
-
-    def _authorize(self, request: web.Request) -> None:
-        """Raises 403 where nobody may, 401 where the request does not bear the token."""
-        if self._token is None:
-            raise web.HTTPForbidden(text="no http_token is configured: nothing can be changed\n")
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        known = hmac.compare_digest(
-            given.strip().encode("utf-8", "surrogateescape"), self._token.encode()
-        )
-        if scheme.lower() != "bearer" or not known:
-            headers = {"WWW-Authenticate": 'Bearer realm="fluent-eql"'}
-            raise web.HTTPUnauthorized(text="expected the bearer token\n", headers=headers)
-
-    async def _render_metrics(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})

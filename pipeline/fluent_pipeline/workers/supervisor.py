@@ -19,11 +19,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fluent_eql.api import Metric
-from fluent_pipeline.app import Relay, log_alert, settle_memory, stages_of
+from fluent_pipeline.app import (
+    Relay,
+    settle_memory,
+    stages_of,
+)
 from fluent_pipeline.config import Config
 from fluent_pipeline.engine import Stage
 from fluent_pipeline.errors import ConfigError
-from fluent_pipeline.monitor.server import MonitorServer
+from fluent_pipeline.monitor.kept import KeptAlerts
+from fluent_pipeline.monitor.observed import Observed
+from fluent_pipeline.monitor.server import monitor_for
+from fluent_pipeline.monitor.telling import alert_teller
 from fluent_pipeline.place import Place
 from fluent_pipeline.reloading import reread
 from fluent_pipeline.workers import wire
@@ -208,21 +215,19 @@ class _Supervisor:
         self._reloads = set[asyncio.Task[list[str]]]()
         self._reloading = asyncio.Lock()
         self._workers = workers
-        self._hub = Hub(stages, len(workers), on_alert=log_alert)
+        alerts = KeptAlerts(config.service.http_alerts_kept)
+        self._hub = Hub(stages, len(workers), on_alert=alert_teller(config.service, alerts))
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
         self._failed = False
-        service = config.service
-        self._monitor = None
-        if service.http_server:
-            self._monitor = MonitorServer(
-                service.http_listen,
-                service.http_port,
-                troubles=self._troubles,
-                sample=self._metrics,
-                reload=self._reload,
-                token=service.http_token,
-            )
+        observed = Observed(
+            troubles=self._troubles,
+            unready=self._unready,
+            sample=self._metrics,
+            stages=lambda: self._hub.stages,
+            reload=self._reload,
+        )
+        self._monitor = monitor_for(config.service, observed, alerts)
 
     async def run(self) -> int:
         """Serve until a signal, or a worker's end; the exit code."""
@@ -302,6 +307,13 @@ class _Supervisor:
         for worker in self._workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker.pid, number)
+
+    def _unready(self) -> Iterator[str]:
+        if self._is_stopping:
+            yield "stopping"
+        waiting = len(self._workers) - sum(member.is_ready for member in self._hub.members)
+        if waiting:
+            yield f"{waiting} of {len(self._workers)} workers are not ready"
 
     def _troubles(self) -> Iterator[str]:
         now = time.monotonic_ns()

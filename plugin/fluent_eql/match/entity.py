@@ -17,8 +17,8 @@ class Entity:
 
     Most keys never see an event that could complete a sequence; they have no timeline. ``unread``
     are events that have not even been looked at, in the caller's own form; there are none where
-    there is a timeline. ``renewed`` is when the key was last put at the end of those to be
-    forgotten, on the clock of arrivals.
+    there is a timeline. ``renewed`` is when the key's last event came, on the clock of
+    arrivals.
     """
 
     __slots__ = ("unread", "waiting", "timeline", "renewed", "is_forgotten")

@@ -78,7 +78,9 @@ def test_past_max_entities_the_least_recent_key_goes_and_is_counted() -> None:
 def test_expiry_needs_no_traffic() -> None:
     rule = matcher(ttl=160)
     entity = rule.add("a", match(1, 0, arrived=1))
-    rule.expire(1 + 160 + 10)
+    rule.expire(1 + 160)
+    assert rule.entities == 1
+    rule.expire(1 + 160 + 1)
     assert rule.entities == 0
     assert entity.is_forgotten
 
@@ -106,7 +108,7 @@ def test_time_decides_what_waits_for_a_missing_event() -> None:
 def test_what_is_forgotten_is_not_decided() -> None:
     event = match(1, 0, arrived=1)
     rule, entity = until_time_decides(event)
-    rule.expire(171)
+    rule.expire(1 + 160 + 1)
     assert not rule.decide(entity, event, 11)
 
 

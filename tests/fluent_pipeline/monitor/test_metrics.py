@@ -38,3 +38,14 @@ def test_each_page_is_sampled_anew() -> None:
     page = MetricsPage(lambda: [Metric("fluent_eql_x", "X", "gauge", next(values))])
     assert b"fluent_eql_x 1.0" in page.render()
     assert b"fluent_eql_x 2.0" in page.render()
+
+
+def test_a_rule_of_two_filters_is_one_sample_and_has_the_sum_of_both() -> None:
+    alerts = Metric("fluent_eql_alerts_total", "Alerts", "counter", 2, (("rule", "a"),))
+    other = Metric("fluent_eql_alerts_total", "Alerts", "counter", 3, (("rule", "b"),))
+    text = MetricsPage(lambda: [alerts, other, alerts]).render().decode()
+    samples = [line for line in text.splitlines() if line.startswith("fluent_eql_alerts_total{")]
+    assert samples == [
+        'fluent_eql_alerts_total{rule="a"} 4.0',
+        'fluent_eql_alerts_total{rule="b"} 3.0',
+    ]

@@ -8,17 +8,16 @@ import aiohttp
 import pytest
 
 from fluent_eql.api import Metric
+from fluent_pipeline.monitor.observed import Observed
 from fluent_pipeline.monitor.server import MonitorServer
 
 
 @asynccontextmanager
 async def serving(troubles: list[str], listen: str = "127.0.0.1") -> AsyncIterator[MonitorServer]:
-    server = MonitorServer(
-        listen,
-        0,
-        troubles=lambda: troubles,
-        sample=lambda: [Metric("fluent_eql_x", "X", "gauge", 3)],
+    observed = Observed(
+        troubles=lambda: troubles, sample=lambda: [Metric("fluent_eql_x", "X", "gauge", 3)]
     )
+    server = MonitorServer(listen, 0, observed)
     await server.start()
     try:
         yield server
@@ -84,7 +83,7 @@ async def test_a_probe_may_ask_with_head() -> None:
 async def test_a_port_in_use_is_an_error_when_it_starts() -> None:
     async with serving([]) as server:
         port = int(server.address.rpartition(":")[2])
-        second = MonitorServer("127.0.0.1", port, troubles=list, sample=list)
+        second = MonitorServer("127.0.0.1", port, Observed(troubles=list, sample=list))
         with pytest.raises(OSError, match=str(port)):
             await second.start()
         await second.stop()
@@ -101,7 +100,8 @@ async def reloadable(
         done.append(1)
         return problems
 
-    server = MonitorServer("127.0.0.1", 0, troubles=list, sample=list, reload=reload, token=token)
+    observed = Observed(troubles=list, sample=list, reload=reload)
+    server = MonitorServer("127.0.0.1", 0, observed, token=token)
     await server.start()
     try:
         yield server.address + "/api/v1/reload", done

@@ -4,10 +4,11 @@ import errno
 import fcntl
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,17 @@ def written(folder: Path, name: str = "out") -> list[int]:
     return numbers(*rotated, folder / name)
 
 
-def append_numbers(folder: Path, first: int, last: int, rotation: Rotation) -> None:
-    append = AppendToFile(folder, "out", rotation)
-    for number in range(first, last):
-        append("tag", b"%d\n" % number)
+APPENDING = """
+import sys
+from pathlib import Path
+from fluent_pipeline.net.files import AppendToFile, Rotation
+
+append = AppendToFile(Path(sys.argv[1]), "out", Rotation(size=2000, keep=1000))
+first = int(sys.argv[2])
+for number in range(first, first + 2000):
+    append("tag", b"%d\\n" % number)
+"""
+"""A program that appends 2,000 numbers."""
 
 
 def test_lines_are_appended_to_the_named_file(tmp_path: Path) -> None:
@@ -133,7 +141,9 @@ def test_a_file_that_was_renamed_from_outside_is_begun_anew_and_no_line_is_lost(
 
     renaming = threading.Thread(target=rename)
     renaming.start()
-    append_numbers(tmp_path, 0, 5000, Rotation())
+    append = AppendToFile(tmp_path, "out")
+    for number in range(5000):
+        append("tag", b"%d\n" % number)
     done.set()
     renaming.join()
     (tmp_path / "out").touch()
@@ -142,17 +152,11 @@ def test_a_file_that_was_renamed_from_outside_is_begun_anew_and_no_line_is_lost(
 
 
 def test_several_processes_rotate_one_file_without_losing_a_line(tmp_path: Path) -> None:
-    rotation = Rotation(size=2000, keep=1000)
-    context = get_context("fork" if threading.active_count() == 1 else "spawn")
     processes = [
-        context.Process(target=append_numbers, args=(tmp_path, first, first + 2000, rotation))
+        subprocess.Popen([sys.executable, "-c", APPENDING, str(tmp_path), str(first)])
         for first in (0, 10_000, 20_000)
     ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
     found = written(tmp_path)
     assert sorted(found) == [*range(2000), *range(10_000, 12_000), *range(20_000, 22_000)]
     for first in (0, 10_000, 20_000):

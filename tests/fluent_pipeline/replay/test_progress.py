@@ -27,6 +27,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal in the place of the standard error, on which every change is drawn."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)
     drawing = partial(tqdm, mininterval=0, miniters=0, ncols=120)
     monkeypatch.setattr("fluent_pipeline.replay.progress.tqdm", drawing)
     return terminal

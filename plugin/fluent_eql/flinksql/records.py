@@ -1,0 +1,201 @@
+"""From lines to the events that satisfy a stage of a rule: a chain of views.
+
+What one step computes is unnested before the next, so that it is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fluent_eql.flinksql import fields, times, told
+from fluent_eql.flinksql.addresses import address_steps
+from fluent_eql.flinksql.conditions import address_column, address_fields, condition_sql
+from fluent_eql.flinksql.fields import DOCUMENT, column
+from fluent_eql.flinksql.screens import LINE
+from fluent_eql.flinksql.stages import Group
+from fluent_eql.flinksql.tables import EVENTS, TIME
+from fluent_eql.flinksql.text import BETWEEN, NONE, in_ascii, joined, matches, quoted
+from fluent_eql.flinksql.told import EVENT_ID, TIMESTAMP
+
+SEQUENCE = "event.sequence"
+LAST = "CAST(9E27 AS DECIMAL(38, 9))"
+"""The tiebreaker of an event without one: it comes last."""
+NOT_WHOLE = r"\x1e-?[0-9]+[^0-9\x1e]"
+SEVERAL = r"^\x1e[^\x1e]*\x1e[^\x1e]"
+ONE_NUMBER = r"^\x1e(-?[0-9][^\x1e]*)"
+
+
+class Views:
+    """The views of one rule, by the order in which each reads the one before."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.statements: list[str] = []
+
+    def add(self, name: str, query: str) -> str:
+        """A view; its whole name."""
+        whole = f"{self.prefix}_{name}"
+        self.statements.append(f"CREATE TEMPORARY VIEW {whole} AS\n{query}")
+        return whole
+
+    def step(self, name: str, before: str, kept: Sequence[str], made: Mapping[str, str]) -> str:
+        """A view with columns kept of the one before and others made of it, once each."""
+        names = [f"m{index}" for index in range(len(made))]
+        columns = [f"m.{name} AS {column}" for name, column in zip(names, made, strict=True)]
+        taken = ", ".join([*(f"b.{column}" for column in kept), *columns])
+        return self.add(
+            name,
+            f"SELECT {taken}\nFROM {before} AS b\nCROSS JOIN UNNEST(ARRAY[ROW(\n  "
+            + ",\n  ".join(made.values())
+            + f"\n)]) AS m ({', '.join(names)})",
+        )
+
+
+def field_views(views: Views, groups: Sequence[Group], screen: str) -> str:
+    """The views down to the values of the fields; the last one's name.
+
+    It has the columns ``line``, the time, the fields' values, addresses and ``unread``.
+    """
+    names = _names(groups)
+    addresses = sorted(
+        {name for group in groups for name in address_fields(group.condition.expression)}
+    )
+    columns = [column(name) for name in names]
+    screened = views.add("lines", f"SELECT {LINE}, {TIME} FROM {EVENTS} WHERE {screen}")
+    document = {DOCUMENT: f"JSON_QUERY({LINE}, '$')"}
+    last = views.step("documents", screened, [LINE, TIME], document)
+    made = {column(name): fields.read(name) for name in names}
+    last = views.step("json", last, [LINE, TIME, DOCUMENT], made)
+    made = {column(name): fields.values(name) for name in names}
+    made[fields.UNREAD] = fields.unreadable(names)
+    last = views.step("fields", last, [LINE, TIME], made)
+    kept = [LINE, TIME, *columns, fields.UNREAD]
+    sources = {address_column(name): column(name) for name in addresses}
+    for number, step in enumerate(address_steps(sources) if addresses else []):
+        last = views.step(f"addresses_{number}", last, kept, step)
+    return last
+
+
+def match_views(views: Views, groups: Sequence[Group], source: str) -> tuple[str, str]:
+    """The views of the events that satisfy a stage, and of those that could not be read.
+
+    The first has a row for each group of which an event satisfies the stage: its number
+    ``stage``, ``at_ns`` in nanoseconds, ``tiebreaker``, ``id`` (null for none), ``told`` and the
+    values of the join keys.
+    """
+    last_first = sorted(groups, key=lambda group: (group.ends, -group.number))
+    tests = ", ".join(
+        f"ROW({group.number}, {condition_sql(group.condition.expression)})" for group in last_first
+    )
+    several = [
+        matches(column(name), SEVERAL)
+        for group in groups
+        for name in sorted(address_fields(group.condition.expression))
+    ]
+    reason = f"CASE WHEN {' OR '.join(dict.fromkeys(several)) or 'FALSE'}"
+    reason += " THEN 'several addresses in one field' ELSE unread END"
+    checked = views.add("checked", f"SELECT *, {reason} AS reason FROM {source}")
+    satisfied = views.add(
+        "satisfied",
+        f"SELECT c.*, s.stage FROM {checked} AS c\n"
+        f"CROSS JOIN UNNEST(ARRAY[{tests}]) AS s (stage, holds)\n"
+        "WHERE c.reason IS NULL AND s.holds",
+    )
+    keys = [f"key_{index}" for index in range(len(groups[0].by))]
+    first = views.step("raw", satisfied, [LINE, TIME, "stage"], _raw(groups))
+    kept = [LINE, TIME, "stage", "at_ns", "tiebreaker", *keys]
+    told_in_ascii = {"told": in_ascii("told"), "id": told.in_ascii_or_null("id")}
+    told_in_ascii["reason"] = _reason(keys)
+    made = views.step("told", first, kept, told_in_ascii)
+    unread = views.add(
+        "unread",
+        f"SELECT {LINE}, reason FROM {checked} WHERE reason IS NOT NULL AND TRIM({LINE}) <> ''\n"
+        f"UNION ALL SELECT {LINE}, reason FROM {made} WHERE reason IS NOT NULL",
+    )
+    return views.add("matches", f"SELECT * FROM {made} WHERE reason IS NULL"), unread
+
+
+def keyed_view(views: Views, groups: Sequence[Group], matched: str) -> str:
+    """The view of the matches by join key: ``entity`` is that key, ``by`` its JSON object."""
+    names = [key.name for key in groups[0].by]
+    values = [f"v{index}.v" for index in range(len(names))]
+    joins = [
+        f"CROSS JOIN UNNEST(ARRAY_DISTINCT(SPLIT(SUBSTRING(m.key_{index}, 2,"
+        f" CHAR_LENGTH(m.key_{index}) - 2), {quoted(BETWEEN)}))) AS v{index} (v)"
+        for index in range(len(names))
+    ]
+    entity = joined(part for value in values for part in (value, quoted(BETWEEN))) or "''"
+    by = told.object_of(
+        list({name: value for name, value in zip(names, values, strict=True)}.items())
+    )
+    rows = views.add(
+        "keys",
+        f"SELECT m.stage, m.{TIME}, m.at_ns, m.tiebreaker, m.id, m.told, {entity} AS entity,"
+        f" {by} AS by_values\nFROM {matched} AS m\n" + "\n".join(joins),
+    )
+    kept = ["stage", TIME, "at_ns", "tiebreaker", "id", "told", "entity"]
+    return views.step("keyed", rows, kept, {"by_keys": in_ascii("by_values")})
+
+
+def _names(groups: Iterable[Group]) -> list[str]:
+    names = dict.fromkeys([TIMESTAMP, EVENT_ID, SEQUENCE])
+    for group in groups:
+        names |= dict.fromkeys([*group.condition.fields, *(key.name for key in group.by)])
+    return list(names)
+
+
+def _raw(groups: Sequence[Group]) -> dict[str, str]:
+    time = column(TIMESTAMP)
+    text = f"""REGEXP_EXTRACT({time}, '^\\x1e"?([^"\\x1e]*)"?\\x1e$', 1)"""
+    number = f"REGEXP_EXTRACT({column(SEQUENCE)}, {quoted(ONE_NUMBER)}, 1)"
+    as_decimal = f"TRY_CAST({number} AS DECIMAL(38, 9))"
+    made = {
+        "at_ns": times.nanoseconds(text),
+        "tiebreaker": f"COALESCE({as_decimal}, {LAST})",
+        "id": told.plain(column(EVENT_ID)),
+        "told": _by_stage(
+            groups, [told.summary(g.condition, _timestamp(time, text)) for g in groups]
+        ),
+    }
+    for index in range(len(groups[0].by)):
+        made[f"key_{index}"] = _by_stage(groups, [_key(group, index) for group in groups])
+    return made
+
+
+def _key(group: Group, index: int) -> str:
+    key = group.by[index]
+    values = column(key.name)
+    if not key.optional:
+        return values
+    null = quoted(f"{BETWEEN}null{BETWEEN}")
+    return f"CASE WHEN {values} = {quoted(NONE)} THEN {null} ELSE {values} END"
+
+
+def _by_stage(groups: Sequence[Group], choices: Sequence[str]) -> str:
+    if len(set(choices)) == 1:
+        return choices[0]
+    cases = [f"WHEN {g.number} THEN {choice}" for g, choice in zip(groups, choices, strict=True)]
+    return f"CASE stage {' '.join(cases)} END"
+
+
+def _timestamp(values: str, text: str) -> str:
+    """The time as the record has it, where that is text; else in ISO 8601."""
+    moment = f"TO_TIMESTAMP_LTZ({times.milliseconds(text)}, 3)"
+    written = f"DATE_FORMAT({moment}, 'yyyy-MM-dd HH:mm:ss.SSS')"
+    return (
+        f"CASE WHEN {values} LIKE {quoted(BETWEEN + chr(34) + '%')} THEN '\"' || {text} || '\"'"
+        f" ELSE '\"' || REPLACE({written}, ' ', 'T') || '000000Z\"' END"
+    )
+
+
+def _reason(keys: Sequence[str]) -> str:
+    """Why an event that satisfies a stage is not taken; null where it is."""
+    cases = ["WHEN at_ns IS NULL THEN 'no usable @timestamp'"]
+    named = joined(["COALESCE(id, told)", *keys])
+    cases.append(
+        f"WHEN {told.past_16_bits(named)} THEN 'a character past U+FFFF in what names the event'"
+    )
+    cases += [
+        f"WHEN {matches(key, NOT_WHOLE)} THEN 'a join key that is no whole number'" for key in keys
+    ]
+    return f"CASE {' '.join(cases)} END"

@@ -1,0 +1,143 @@
+"""Rules as one job: the statements that make tables and views, and what is inserted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fluent_eql.errors import UnsupportedError
+from fluent_eql.flinksql.records import Views, field_views, keyed_view, match_views
+from fluent_eql.flinksql.refusals import NotExportableError, refused
+from fluent_eql.flinksql.screens import LINE, screen_of
+from fluent_eql.flinksql.sequences import sequence_views
+from fluent_eql.flinksql.stages import Group, groups_of
+from fluent_eql.flinksql.tables import ALERTS, UNREAD, Storage, tables
+from fluent_eql.flinksql.text import STAGE, quoted, replaced
+from fluent_eql.lang import SequenceQuery
+from fluent_eql.rules import Rule
+
+TIME_ZONE = "table.local-time-zone"
+STATE_TTL = "table.exec.state.ttl"
+LEAST_TTL = 3600 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSql:
+    """One rule: its views, and the queries whose rows are its alerts and the records not read."""
+
+    rule: Rule
+    views: tuple[str, ...]
+    alerts: str
+    unread: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a cluster runs: settings, then the statements, then the inserts as one set.
+
+    ``refused`` are the errors of the rules that are not in it.
+    """
+
+    settings: dict[str, str]
+    statements: tuple[str, ...]
+    inserts: tuple[str, ...]
+    refused: tuple[UnsupportedError, ...]
+
+    def text(self) -> str:
+        """The job as a script for Flink's SQL client."""
+        parts = [f"SET {quoted(key)} = {quoted(value)}" for key, value in self.settings.items()]
+        parts += self.statements
+        inserts = "\n".join(f"{insert};" for insert in self.inserts)
+        return "\n\n".join(f"{part};" for part in parts) + (
+            f"\n\nEXECUTE STATEMENT SET\nBEGIN\n{inserts}\nEND;\n"
+        )
+
+
+def compile_job(rules: Sequence[Rule], storage: Storage, reorder_bound: int | None) -> Job:
+    """The job of those rules that can be exported.
+
+    ``reorder_bound`` is how much earlier than the latest event one may come, in nanoseconds; None
+    decides all when all is read.
+    """
+    compiled: list[RuleSql] = []
+    errors: list[UnsupportedError] = []
+    for number, rule in enumerate(rules):
+        try:
+            compiled.append(compile_rule(rule, number))
+        except UnsupportedError as error:
+            errors.append(error)
+    screen = screen_of(item.rule for item in compiled)
+    statements = tables(storage, screen, reorder_bound)
+    for item in compiled:
+        statements += item.views
+    inserts = [
+        f"INSERT INTO {table}\n" + "\nUNION ALL\n".join(queries)
+        for table, queries in (
+            (ALERTS, [item.alerts for item in compiled]),
+            (UNREAD, [item.unread for item in compiled]),
+        )
+        if queries
+    ]
+    settings = {TIME_ZONE: "UTC", STATE_TTL: f"{_ttl(compiled) // 10**6} ms"}
+    return Job(settings, tuple(statements), tuple(inserts), tuple(errors))
+
+
+def compile_rule(rule: Rule, number: int = 0) -> RuleSql:
+    """A rule's views and queries. Raises UnsupportedError, which names what cannot be said."""
+    try:
+        return _compiled(rule, number)
+    except NotExportableError as error:
+        raise refused(rule, error) from error
+
+
+def _compiled(rule: Rule, number: int) -> RuleSql:
+    query = rule.query
+    groups = groups_of(query)
+    views = Views(f"eql_{number}_{re.sub('[^a-z0-9]+', '_', rule.slug)[:40].strip('_')}")
+    source = field_views(views, groups, screen_of([rule]))
+    matched, unread = match_views(views, groups, source)
+    if isinstance(query, SequenceQuery):
+        keyed = keyed_view(views, groups, matched)
+        alerts = _sequence_alert(rule, sequence_views(views, groups, query.maxspan, keyed))
+    else:
+        alerts = _event_alert(rule, groups, matched)
+    told = (
+        f"JSON_OBJECT('rule' VALUE {quoted(rule.id)}, 'reason' VALUE reason, 'record' VALUE {LINE})"
+    )
+    return RuleSql(rule, tuple(views.statements), alerts, f"SELECT {told} AS {LINE} FROM {unread}")
+
+
+def _sequence_alert(rule: Rule, complete: str) -> str:
+    named = f"{quoted(f'[{json.dumps(rule.id)}, ')} || by_keys || ', [' || ids || ']]'"
+    body = (
+        '\', "sequence": {"by": \' || by_keys || \', "span_ns": \''
+        " || CAST(at_ns - began_ns AS STRING) || ', \"events\": [' || told || ']}}'"
+    )
+    return f"SELECT {_alert(rule, named, body)} AS {LINE} FROM {complete}"
+
+
+def _event_alert(rule: Rule, groups: Sequence[Group], matched: str) -> str:
+    event = replaced("told", (STAGE, "0"))
+    named = f"{quoted(f'[{json.dumps(rule.id)}, null, [')} || COALESCE(id, {event}) || ']]'"
+    body = f"', \"events\": [' || {event} || ']}}'"
+    return f"SELECT {_alert(rule, named, body)} AS {LINE} FROM {matched}"
+
+
+def _alert(rule: Rule, named: str, body: str) -> str:
+    about = {
+        "rule": {"id": rule.id, "name": rule.name},
+        "severity": rule.severity,
+        "risk_score": rule.risk_score,
+    }
+    described = quoted('", ' + json.dumps(about)[1:-1])
+    identifier = f"SUBSTRING(SHA256({named}), 1, 32)"
+    return f'\'{{"id": "\' || {identifier} || {described} || {body}'
+
+
+def _ttl(compiled: Sequence[RuleSql]) -> int:
+    """For how long state without a bound of its own is kept after its last use."""
+    queries = [item.rule.query for item in compiled]
+    spans = [query.maxspan or 0 for query in queries if isinstance(query, SequenceQuery)]
+    return max([LEAST_TTL, *(4 * span for span in spans)])

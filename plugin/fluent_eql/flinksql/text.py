@@ -1,0 +1,95 @@
+"""Texts as SQL, and a field's values as one text.
+
+All values of a field stand in one text, each between two of the character U+001E: strings in
+quotation marks with their characters as they are, numbers and booleans as JSON has them. A
+quotation mark within a string is U+0001. So a test of any value is a search in that text, and a
+string is never taken for a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from fluent_eql.flinksql.refusals import NotExportableError
+
+BETWEEN = "\x1e"
+"""What stands between the values of a field, before the first and after the last."""
+QUOTATION_MARK = "\x01"
+"""A quotation mark within a string."""
+BACKSLASH = "\x02"
+"""A backslash within a string, where only the marks around strings are looked for."""
+STAGE = "\x03"
+"""The place of the stage's number in what is told of an event."""
+NONE = BETWEEN + BETWEEN
+"""A field without a value."""
+RESERVED = re.compile(f"[{BETWEEN}{QUOTATION_MARK}{BACKSLASH}{STAGE}]")
+PLAIN = re.compile(r"[\x20-\x7e]*")
+CONTROLS = [chr(code) for code in (*range(0x20), 0x7F) if chr(code) not in "\b\t\n\f\r"]
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
+    if PLAIN.fullmatch(text):
+        return "'" + text.replace("'", "''") + "'"
+    return "U&'" + "".join(map(_unicode, text)) + "'"
+
+
+def _unicode(char: str) -> str:
+    if char in "'\\":
+        return char * 2
+    if " " <= char <= "~":
+        return char
+    return f"\\{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\+{ord(char):06x}"
+
+
+def encoded(text: str) -> str:
+    """A string as it stands in the text of a field's values, without the marks around it.
+
+    Raises NotExportableError where it holds a character with a meaning of its own there.
+    """
+    if RESERVED.search(text):
+        raise NotExportableError(f"a control character in the text {text!r}")
+    return text.replace('"', QUOTATION_MARK)
+
+
+def value_of(text: str) -> str:
+    """A string value with the marks around it."""
+    return f'{BETWEEN}"{encoded(text)}"{BETWEEN}'
+
+
+def contains(text: str, part: str) -> str:
+    """The SQL of whether the expression ``text`` holds the text ``part``."""
+    return f"INSTR({text}, {quoted(part)}) > 0"
+
+
+def matches(text: str, regex: str) -> str:
+    """The SQL of whether a regular expression of Java matches somewhere in ``text``."""
+    return f"REGEXP({text}, {quoted(regex)})"
+
+
+def joined(parts: Iterable[str]) -> str:
+    """The SQL of several texts, one after another."""
+    return " || ".join(parts)
+
+
+def replaced(text: str, *pairs: tuple[str, str]) -> str:
+    """The SQL of ``text`` with each of the texts replaced in turn."""
+    for old, new in pairs:
+        text = f"REPLACE({text}, {quoted(old)}, {quoted(new)})"
+    return text
+
+
+def in_ascii(text: str) -> str:
+    """The SQL that makes JSON of a text made of field values and JSON.
+
+    Only ASCII is left, with the escapes of Python's ``json``: lower-case ``\\u00e9``, and none for
+    a slash. Characters past U+FFFF must not be in it.
+    """
+    body = f"JSON_QUOTE({text})"
+    body = f"SUBSTRING({body}, 2, CHAR_LENGTH({body}) - 2)"
+    body = replaced(body, ('\\"', '"'), ("\\/", "/"), (QUOTATION_MARK, '\\"'))
+    others = [char for char in CONTROLS if not RESERVED.match(char)]
+    escaped = replaced(body, *[(char, f"\\u{ord(char):04x}") for char in others])
+    has_control = matches(body, r"[\x00\x04-\x1d\x1f\x7f]")
+    return f"CASE WHEN {has_control} THEN {escaped} ELSE {body} END"

@@ -1,0 +1,68 @@
+"""When an event happened: ``@timestamp`` as milliseconds and as nanoseconds since the epoch.
+
+Read are ISO 8601 with a date and a time of day, with any fraction and zone, and milliseconds as a
+number or its text. Other times are not read but told.
+"""
+
+from __future__ import annotations
+
+from fluent_eql.flinksql.text import quoted
+
+ISO = (
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    "([.,][0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"
+)
+FRACTION = "[.,]([0-9]+)"
+ZONE = "([+-])([0-9]{2}):?([0-9]{2})?$"
+MILLISECONDS = "^-?[0-9]{5,12}$"
+"""Up to 12 digits, the year 33658, fit into nanoseconds of 64 bits."""
+LONGEST_SECONDS = 2**31
+"""An interval of SQL with more is given in days."""
+
+
+def seconds_of(text: str) -> str:
+    """The SQL of the whole seconds of an ISO time; null where there is no such date."""
+    day = f"TIMESTAMPDIFF(DAY, DATE '1970-01-01', TRY_CAST(SUBSTRING({text}, 1, 10) AS DATE))"
+    clock = " + ".join(
+        f"CAST(SUBSTRING({text}, {start}, 2) AS BIGINT) * {size}"
+        for start, size in ((12, 3600), (15, 60), (18, 1))
+    )
+    offset = " + ".join(
+        f"CAST(COALESCE(REGEXP_EXTRACT({text}, '{ZONE}', {part}), '00') AS BIGINT) * {size}"
+        for part, size in ((2, 3600), (3, 60))
+    )
+    sign = f"CASE WHEN REGEXP_EXTRACT({text}, '{ZONE}', 1) = '-' THEN 1 ELSE -1 END"
+    return f"(CAST({day} AS BIGINT) * 86400 + {clock} + ({sign}) * ({offset}))"
+
+
+def fraction_of(text: str, digits: int) -> str:
+    """The SQL of the first so many digits of an ISO time's fraction."""
+    found = f"COALESCE(REGEXP_EXTRACT({text}, '{FRACTION}', 1), '0')"
+    return f"CAST(SUBSTRING(RPAD({found}, 9, '0'), 1, {digits}) AS BIGINT)"
+
+
+def nanoseconds(text: str) -> str:
+    """The SQL of a time in nanoseconds since the epoch; null where it is none that is read."""
+    return _in_units(text, 9)
+
+
+def milliseconds(text: str) -> str:
+    """The SQL of the milliseconds in which a time lies; null as for :func:`nanoseconds`."""
+    return _in_units(text, 3)
+
+
+def interval(nanoseconds: int) -> str:
+    """A span as a literal of SQL, rounded up to milliseconds."""
+    whole, rest = divmod(-(-nanoseconds // 10**6), 1000)
+    if whole >= LONGEST_SECONDS:
+        return f"INTERVAL '{-(-whole // 86_400)}' DAY(6)"
+    return f"INTERVAL '{whole}.{rest:03d}' SECOND(10, 3)"
+
+
+def _in_units(text: str, digits: int) -> str:
+    return (
+        f"CASE WHEN REGEXP({text}, {quoted(ISO)})"
+        f" THEN {seconds_of(text)} * {10**digits} + {fraction_of(text, digits)}"
+        f" WHEN REGEXP({text}, {quoted(MILLISECONDS)})"
+        f" THEN CAST({text} AS BIGINT) * {10 ** (digits - 3)} END"
+    )
