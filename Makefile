@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 JOBS ?= 2
 
@@ -26,7 +27,7 @@ help:
 	@echo "make package wheel and sdist in dist/, installed into a new environment and tried"
 	@echo "make clean   remove .venv and caches"
 
-$(READY): pyproject.toml
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "fluent-eql needs Python 3.11 or later; '$(PYTHON)' is not that." >&2; \
 	  echo "Install it, or name one: make PYTHON=python3.12 ..." >&2; exit 1; }
@@ -38,13 +39,18 @@ $(READY): pyproject.toml
 	  echo "fluent-eql needs Python's C headers for pytricia (Debian, Ubuntu: apt install python3-dev)." >&2; exit 1; }
 	@echo "setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(READY): $(INSTALLED)
+	@echo "adding what development needs ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)
+demo: $(INSTALLED)
 	@$(BIN)/python examples/demo.py
 
-run: $(READY)
+run: $(INSTALLED)
 	@$(BIN)/fluent-eql run --config conf/fluent-eql.yaml
 
 test: $(READY)

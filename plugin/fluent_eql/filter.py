@@ -32,6 +32,7 @@ from fluent_eql.notes import decode_note, digest_of
 from fluent_eql.rules import Rule
 from fluent_eql.running import RunningRules, changes_between
 from fluent_eql.settings import EqlOptions, fixed_keys_changed
+from fluent_eql.splice import is_map
 
 WORTH_DEFERRING = 2
 """The number of rules up to which it costs less to file an event for each than to read it."""
@@ -274,7 +275,7 @@ class EqlFilter:
         """
         running = self._running
         numbers = running.suspects(event.raw)
-        if self._is_noting or len(numbers) > WORTH_DEFERRING:
+        if self._is_noting or len(numbers) > WORTH_DEFERRING or not is_map(event.raw):
             return numbers
         return [number for number in numbers if not self._defer(number, event, now)]
 

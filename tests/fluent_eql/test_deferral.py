@@ -202,3 +202,8 @@ def test_a_record_that_cannot_be_read_is_a_problem_now_or_is_no_match_later() ->
     assert (outcome.held, outcome.decided) == ([], [])
     found.process([last := make_event(file("f1", SECOND))], now=0)
     assert found.advance(WINDOW).decided == [(last, KEEP)]
+
+
+def test_what_is_no_map_is_a_problem_whatever_it_holds() -> None:
+    outcome = EqlFilter([rule(TWO)], EqlOptions()).process([Event("test", 0, b"\x05")], now=0)
+    assert len(outcome.problems) == 1

@@ -12,8 +12,8 @@ EVENTS, ALERTS, UNREAD = "eql_events", "eql_alerts", "eql_unread"
 TIMESTAMP = f"JSON_VALUE({LINE}, {quoted(chr(36) + '[' + chr(39) + '@timestamp' + chr(39) + ']')})"
 TIME = "event_time"
 """The column of the time by which the job's clock runs, in milliseconds."""
-ENDLESS = 90_000 * 86_400 * 10**9
-"""A reorder bound that no recording reaches: all is decided when all is read."""
+NO_TIME = "TO_TIMESTAMP_LTZ(-62135596800000, 3)"
+"""The year 1: a clock that stands there until all is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ def tables(storage: Storage, screen: str, reorder_bound: int | None) -> list[str
     ``reorder_bound`` is how much earlier than the latest event one may be, in nanoseconds; None
     decides when all is read.
     """
-    bound = interval(ENDLESS if reorder_bound is None else reorder_bound)
+    clock = NO_TIME if reorder_bound is None else f"{TIME} - {interval(reorder_bound)}"
     time = f"CASE WHEN {screen} THEN {milliseconds(TIMESTAMP)} END"
     events = (
         f"{LINE} STRING,\n"
         f"  {TIME} AS TO_TIMESTAMP_LTZ(COALESCE({time}, 0), 3),\n"
-        f"  WATERMARK FOR {TIME} AS {TIME} - {bound}"
+        f"  WATERMARK FOR {TIME} AS {clock}"
     )
     return [
         _table(EVENTS, events, _source(storage)),

@@ -16,10 +16,6 @@ FRACTION = "[.,]([0-9]+)"
 ZONE = "([+-])([0-9]{2}):?([0-9]{2})?$"
 MILLISECONDS = "^-?[0-9]{5,12}$"
 """Up to 12 digits, the year 33658, fit into nanoseconds of 64 bits."""
-LONGEST_SECONDS = 2**31
-"""An interval of SQL with more is given in days."""
-
-
 def seconds_of(text: str) -> str:
     """The SQL of the whole seconds of an ISO time; null where there is no such date."""
     day = f"TIMESTAMPDIFF(DAY, DATE '1970-01-01', TRY_CAST(SUBSTRING({text}, 1, 10) AS DATE))"
@@ -52,11 +48,13 @@ def milliseconds(text: str) -> str:
 
 
 def interval(nanoseconds: int) -> str:
-    """A span as a literal of SQL, rounded up to milliseconds."""
-    whole, rest = divmod(-(-nanoseconds // 10**6), 1000)
-    if whole >= LONGEST_SECONDS:
-        return f"INTERVAL '{-(-whole // 86_400)}' DAY(6)"
-    return f"INTERVAL '{whole}.{rest:03d}' SECOND(10, 3)"
+    """A span of less than a thousand days as a literal of SQL, rounded up to milliseconds."""
+    seconds, rest = divmod(-(-nanoseconds // 10**6), 1000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    clock = f"{hour:02d}:{minute:02d}:{second:02d}.{rest:03d}"
+    return f"INTERVAL '{days} {clock}' DAY(3) TO SECOND(3)"
 
 
 def _in_units(text: str, digits: int) -> str:

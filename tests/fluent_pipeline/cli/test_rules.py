@@ -264,7 +264,8 @@ def test_the_screen_of_a_filter_looks_for_what_its_source_writes(
     config.write_text("pipeline: {filters: [{name: eql, source: falco}]}")
     text = printed(capsys, "--screen", "--config", str(config))
     assert 'exepath = "/tmp/"…' in text
-    config.write_text("pipeline: {filters: [{name: eql, fields: {process.executable: {value: x}}}]}")
+    constant = "{process.executable: {value: x}}"
+    config.write_text(f"pipeline: {{filters: [{{name: eql, fields: {constant}}}]}}")
     assert json.loads(printed(capsys, "--json", "--config", str(config)))["screened"] is True
 
 
