@@ -137,6 +137,7 @@ class SequenceRule:
         self.number = number
         self.rule = rule
         self.matched = 0
+        self.filed = 0
         self.query = query
         missing = tuple(stage.missing for stage in query.stages)
         pattern = Pattern(missing, query.maxspan, query.until is not None)
@@ -226,9 +227,16 @@ class SequenceRule:
         """What the rule has seen, and the size of its state."""
         yield Metric(
             "fluent_eql_stage_matches_total",
-            "Events that satisfied a stage of a sequence",
+            "Events that were found to satisfy a stage of a sequence",
             "counter",
             self.matched,
+            self.rule.labels,
+        )
+        yield Metric(
+            "fluent_eql_events_filed_total",
+            "Events kept untested until one comes that could complete their sequence",
+            "counter",
+            self.filed,
             self.rule.labels,
         )
         yield Metric(

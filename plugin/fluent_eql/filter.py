@@ -289,11 +289,12 @@ class EqlFilter:
         key = deferral.key_of(event.raw)
         if key is None:
             return False
-        matcher = self._running.sequences[number].matcher
-        entity = matcher.entity(key, now)
-        if entity.timeline is not None or len(entity.unread) >= matcher.max_pending:
+        sequence = self._running.sequences[number]
+        entity = sequence.matcher.entity(key, now)
+        if entity.timeline is not None or len(entity.unread) >= sequence.matcher.max_pending:
             return False
         entity.unread.append(Unread(event, now, next(self._arrivals)))
+        sequence.filed += 1
         return True
 
     def _read(self, sequence: SequenceRule, entity: Entity) -> None:

@@ -39,7 +39,7 @@ NEEDS = (
     r"the relay|the system service"
 )
 SLOW = ["test"]
-"""The tests of the shipped rule, which take seconds; tests/conf runs them."""
+"""The tests of the shipped rule, which take seconds and are run with those of the command."""
 BROKEN_PIPE = 141
 
 

@@ -147,21 +147,25 @@ def file(name: str, time: int, **fields: Any) -> Record:
     return happened(name, "file", time, **{"label": "secret", **fields})
 
 
-def stage_matches(found: EqlFilter) -> float:
-    [value] = [m.value for m in found.metrics() if m.name == "fluent_eql_stage_matches_total"]
+def counted(found: EqlFilter, name: str) -> float:
+    [value] = [m.value for m in found.metrics() if m.name == f"fluent_eql_{name}_total"]
     return value
+
+
+def stage_matches(found: EqlFilter) -> float:
+    return counted(found, "stage_matches")
 
 
 def test_an_unread_event_is_read_when_one_comes_that_could_complete_the_sequence() -> None:
     found = EqlFilter([rule(TWO)], EqlOptions())
     events = [make_event(network("n1", 0)), make_event(network("n2", 1, x=9))]
     assert found.process(events, now=0).held == []
-    assert stage_matches(found) == 0
+    assert (stage_matches(found), counted(found, "events_filed")) == (0, 2)
     last = make_event(file("f1", SECOND))
     found.process([last], now=1)
     [alert] = found.advance(1 + WINDOW).alerts
     assert names(alert) == ("n1", "f1")
-    assert stage_matches(found) == 2
+    assert (stage_matches(found), counted(found, "events_filed")) == (2, 2)
 
 
 def test_unread_events_are_put_into_event_order() -> None:

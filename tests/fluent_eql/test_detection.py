@@ -295,6 +295,7 @@ def test_the_metrics_count_the_keys_remembered_and_forgotten() -> None:
     values = {metric.name: (metric.value, metric.labels) for metric in found.metrics()}
     assert values == {
         "fluent_eql_stage_matches_total": (0, found.rule.labels),
+        "fluent_eql_events_filed_total": (0, found.rule.labels),
         "fluent_eql_entities": (2, found.rule.labels),
         "fluent_eql_entities_evicted_total": (3, found.rule.labels),
     }

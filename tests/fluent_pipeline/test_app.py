@@ -257,3 +257,58 @@ async def test_a_wrong_rule_of_a_folder_is_told_and_the_others_run(
         (record,) = await behind.records(1)
     assert record["eql"]["alerts"][0]["rule"]["id"] == "a"
     assert "b.toml:6:" in caplog.text
+
+
+async def test_an_alert_can_be_looked_at_with_the_records_that_it_rests_on() -> None:
+    scene = Scene()
+    network, file = scene.network(0), scene.file(SECOND)
+    async with target() as behind, aiohttp.ClientSession() as http:
+        text = configuration(
+            target_port=behind.port,
+            service={"http_server": "on", "http_port": 0},
+            eql={"reorder_window": "0"},
+        )
+        async with running_relay(text) as relay, client_of(relay) as client:
+            assert relay.monitor is not None
+            await client.send(forward_frame([network, file], chunk="c").raw)
+            await client.read_until(ack_of("c"))
+            alerts = f"{relay.monitor.address}/api/v1/alerts"
+            async with http.get(alerts) as answer:
+                [item] = (await answer.json())["alerts"]
+            async with http.get(f"{alerts}/{item['alert']['id']}") as answer:
+                found = await answer.json()
+            async with http.get(f"{relay.monitor.address}/api/v1/rules") as answer:
+                [known] = (await answer.json())["rules"]
+            async with http.get(f"{relay.monitor.address}/api/v1/status") as answer:
+                totals = (await answer.json())["totals"]
+    assert item["host"] == file["host"]["name"]
+    assert [json.loads(event["record"]) for event in found["events"]] == [network, file]
+    assert found["events"][1]["gap_ns"] == SECOND
+    assert found["rule"]["maxspan_ns"] == 5 * SECOND
+    assert known["counts"]["alerts"] == 1
+    assert (totals["records"], totals["frames"]) == (2, 1)
+
+
+async def test_it_is_ready_from_its_start_to_its_stop_unless_it_has_no_room() -> None:
+    async with target() as behind:
+        behind.acks = False
+        text = configuration(
+            target_port=behind.port,
+            service={"mem_buf_limit": 100},
+            forward_output={"require_ack_response": True},
+            eql={"reorder_window": "0"},
+        )
+        relay = Relay(parse_config(text, source="test.yaml"))
+        assert list(relay.unready()) == ["starting"]
+        await relay.start()
+        assert list(relay.unready()) == []
+        async with client_of(relay) as client:
+            await client.send(PAIR.raw)
+            async with asyncio.timeout(10):
+                while not any("mem_buf_limit" in reason for reason in relay.unready()):
+                    await asyncio.sleep(0.01)
+            await behind.received(1)
+            behind.acknowledge()
+            await client.read_until(ack_of("c"))
+        await relay.stop()
+    assert list(relay.unready()) == ["stopping"]

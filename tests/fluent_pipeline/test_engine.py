@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluent_eql.api import DROP, KEEP, Body, Emission, Metric, Outcome, Problem, Replace
+from fluent_eql.api import DROP, KEEP, Body, Emission, Evidence, Metric, Outcome, Problem, Replace
 from fluent_eql.event import Event, encode_value
 from fluent_pipeline.engine import Engine, Outgoing, Receipt, Stage
 from fluent_pipeline.errors import RemoteProtocolError
@@ -319,3 +319,22 @@ def test_each_record_comes_out_once_in_its_order_as_its_verdict_says(
     for record in records(sent):
         assert record.get("marked", False) == (record["verdict"] in ("mark", "hold"))
     assert sorted(run.delivered) == sorted(str(number) for number in range(len(frames)))
+
+
+class Alerting(Scripted):
+    """A filter with two alerts for each frame, of which one has evidence."""
+
+    def process(self, events: Sequence[Event], now: int) -> Outcome:
+        evidence = {"a": Evidence((), "web-01", {})}
+        return Outcome(alerts=[{"id": "a"}, {"id": "b"}], evidence=evidence)
+
+
+def test_an_alert_is_told_with_what_it_rests_on_where_the_filter_says_so() -> None:
+    told: list[tuple[str, str | None]] = []
+    engine = Engine(
+        [Stage("alerting", Alerting(lambda record: None), lambda tag: True)],
+        Limits(),
+        on_alert=lambda alert, found: told.append((alert["id"], found.host if found else None)),
+    )
+    engine.accept(forward_frame([{"a": 1}]), 0, Receipt(lambda: None))
+    assert told == [("a", "web-01"), ("b", None)]

@@ -33,6 +33,7 @@ HEADERS = {
 ASSETS = {
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "dom.js": "text/javascript",
     "format.js": "text/javascript",
     "chart.js": "text/javascript",
     "detail.js": "text/javascript",

@@ -63,7 +63,12 @@ class MonitorServer:
         for part in self._parts:
             application.add_routes(part.routes())
         application.on_response_prepare.append(add_headers)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=LAST_ANSWERS)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=LAST_ANSWERS,
+            handler_cancellation=True,
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, self._listen, self._port).start()
         host, port = self._runner.addresses[0][:2]

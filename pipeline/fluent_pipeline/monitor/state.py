@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import islice
@@ -44,6 +45,7 @@ class StateApi:
         self._started = clock()
         self._metrics = MetricsPage(observed.sample)
         self._document = document()
+        self._tasks = set[asyncio.Future[Iterable[str]]]()
 
     def routes(self) -> list[web.RouteDef]:
         """Where its parts are."""
@@ -115,7 +117,11 @@ class StateApi:
         counts = Figures(self._observed.sample()).by_rule()
         rules = [
             {key: rule[key] for key in BRIEF if key in rule}
-            | {"filter": name, "counts": NO_COUNTS | counts.get(rule["id"], {})}
+            | {
+                "stages": len(rule.get("stages", ())),
+                "filter": name,
+                "counts": NO_COUNTS | counts.get(rule["id"], {}),
+            }
             for name, _, rule in self._observed.rules()
         ]
         return answer({"rules": rules})
@@ -150,9 +156,16 @@ class StateApi:
 
     async def _reload(self, request: web.Request) -> web.Response:
         self._access.require_token(request)
-        problems = list(await self._observed.reload())
+        problems = list(await self._whole(self._observed.reload()))
         body = {"status": "error" if problems else "ok", "problems": problems}
         return answer(body, status=500 if problems else 200)
+
+    async def _whole(self, action: Awaitable[Iterable[str]]) -> Iterable[str]:
+        """Let something be done to its end, also where who asked for it has gone."""
+        task = asyncio.ensure_future(action)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
 
     async def _openapi(self, request: web.Request) -> web.Response:
         return raw_answer(self._document)

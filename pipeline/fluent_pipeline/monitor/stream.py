@@ -64,9 +64,8 @@ class AlertStream:
     ``reset`` first, and has to ask for the alerts anew.
     """
 
-    def __init__(self, alerts: KeptAlerts, *, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(self, alerts: KeptAlerts) -> None:
         self._alerts = alerts
-        self._heartbeat = heartbeat
         self._readers: set[_Reader] = set()
 
     @property
@@ -102,7 +101,7 @@ class AlertStream:
 
     async def _send(self, reader: _Reader, response: web.StreamResponse) -> None:
         while not reader.is_over:
-            if not await reader.wait(self._heartbeat) and not reader.is_over:
+            if not await reader.wait(HEARTBEAT) and not reader.is_over:
                 await response.write(b": heartbeat\n\n")
             while reader.waiting:
                 await response.write(self._event(reader.waiting.popleft()))

@@ -1,4 +1,4 @@
-"""From lines to the events that satisfy a stage of a rule: a chain of views.
+"""From lines to the events that satisfy a stage of a rule: a chain of steps.
 
 What one step computes is unnested before the next, so that it is computed once.
 """
@@ -25,21 +25,28 @@ SEVERAL = r"^\x1e[^\x1e]*\x1e[^\x1e]"
 ONE_NUMBER = r"^\x1e(-?[0-9][^\x1e]*)"
 
 
-class Views:
-    """The views of one rule, by the order in which each reads the one before."""
+class Steps:
+    """The steps of one rule's query, each a query over those before."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.statements: list[str] = []
+    def __init__(self) -> None:
+        self._queries: dict[str, str] = {}
 
     def add(self, name: str, query: str) -> str:
-        """A view; its whole name."""
-        whole = f"{self.prefix}_{name}"
-        self.statements.append(f"CREATE TEMPORARY VIEW {whole} AS\n{query}")
-        return whole
+        """A step; its name."""
+        self._queries[name] = query
+        return name
+
+    def query(self, select: str, last: str) -> str:
+        """A query over the steps up to ``last``."""
+        steps = []
+        for name, query in self._queries.items():
+            steps.append(f"{name} AS (\n{query}\n)")
+            if name == last:
+                break
+        return f"WITH {', '.join(steps)}\n{select} FROM {last}"
 
     def step(self, name: str, before: str, kept: Sequence[str], made: Mapping[str, str]) -> str:
-        """A view with columns kept of the one before and others made of it, once each."""
+        """A step with columns kept of the one before and others made of it, once each."""
         names = [f"m{index}" for index in range(len(made))]
         columns = [f"m.{name} AS {column}" for name, column in zip(names, made, strict=True)]
         taken = ", ".join([*(f"b.{column}" for column in kept), *columns])
@@ -51,8 +58,8 @@ class Views:
         )
 
 
-def field_views(views: Views, groups: Sequence[Group], screen: str) -> str:
-    """The views down to the values of the fields; the last one's name.
+def field_steps(steps: Steps, groups: Sequence[Group], screen: str) -> str:
+    """The steps down to the values of the fields; the last one's name.
 
     It has the columns ``line``, the time, the fields' values, addresses and ``unread``.
     """
@@ -61,23 +68,23 @@ def field_views(views: Views, groups: Sequence[Group], screen: str) -> str:
         {name for group in groups for name in address_fields(group.condition.expression)}
     )
     columns = [column(name) for name in names]
-    screened = views.add("lines", f"SELECT {LINE}, {TIME} FROM {EVENTS} WHERE {screen}")
+    screened = steps.add("screened_lines", f"SELECT {LINE}, {TIME} FROM {EVENTS} WHERE {screen}")
     document = {DOCUMENT: f"JSON_QUERY({LINE}, '$')"}
-    last = views.step("documents", screened, [LINE, TIME], document)
+    last = steps.step("documents", screened, [LINE, TIME], document)
     made = {column(name): fields.read(name) for name in names}
-    last = views.step("json", last, [LINE, TIME, DOCUMENT], made)
+    last = steps.step("field_json", last, [LINE, TIME, DOCUMENT], made)
     made = {column(name): fields.values(name) for name in names}
     made[fields.UNREAD] = fields.unreadable(names)
-    last = views.step("fields", last, [LINE, TIME], made)
+    last = steps.step("field_values", last, [LINE, TIME], made)
     kept = [LINE, TIME, *columns, fields.UNREAD]
     sources = {address_column(name): column(name) for name in addresses}
     for number, step in enumerate(address_steps(sources) if addresses else []):
-        last = views.step(f"addresses_{number}", last, kept, step)
+        last = steps.step(f"addresses_{number}", last, kept, step)
     return last
 
 
-def match_views(views: Views, groups: Sequence[Group], source: str) -> tuple[str, str]:
-    """The views of the events that satisfy a stage, and of those that could not be read.
+def match_steps(steps: Steps, groups: Sequence[Group], source: str) -> tuple[str, str]:
+    """The steps of the events that satisfy a stage, and of those that could not be read.
 
     The first has a row for each group of which an event satisfies the stage: its number
     ``stage``, ``at_ns`` in nanoseconds, ``tiebreaker``, ``id`` (null for none), ``told`` and the
@@ -94,29 +101,29 @@ def match_views(views: Views, groups: Sequence[Group], source: str) -> tuple[str
     ]
     reason = f"CASE WHEN {' OR '.join(dict.fromkeys(several)) or 'FALSE'}"
     reason += " THEN 'several addresses in one field' ELSE unread END"
-    checked = views.add("checked", f"SELECT *, {reason} AS reason FROM {source}")
-    satisfied = views.add(
-        "satisfied",
+    checked = steps.add("checked_records", f"SELECT *, {reason} AS reason FROM {source}")
+    satisfied = steps.add(
+        "satisfied_stages",
         f"SELECT c.*, s.stage FROM {checked} AS c\n"
         f"CROSS JOIN UNNEST(ARRAY[{tests}]) AS s (stage, holds)\n"
         "WHERE c.reason IS NULL AND s.holds",
     )
     keys = [f"key_{index}" for index in range(len(groups[0].by))]
-    first = views.step("raw", satisfied, [LINE, TIME, "stage"], _raw(groups))
+    first = steps.step("stage_values", satisfied, [LINE, TIME, "stage"], _raw(groups))
     kept = [LINE, TIME, "stage", "at_ns", "tiebreaker", *keys]
     told_in_ascii = {"told": in_ascii("told"), "id": told.in_ascii_or_null("id")}
     told_in_ascii["reason"] = _reason(keys)
-    made = views.step("told", first, kept, told_in_ascii)
-    unread = views.add(
-        "unread",
+    made = steps.step("told_events", first, kept, told_in_ascii)
+    unread = steps.add(
+        "unread_records",
         f"SELECT {LINE}, reason FROM {checked} WHERE reason IS NOT NULL AND TRIM({LINE}) <> ''\n"
         f"UNION ALL SELECT {LINE}, reason FROM {made} WHERE reason IS NOT NULL",
     )
-    return views.add("matches", f"SELECT * FROM {made} WHERE reason IS NULL"), unread
+    return steps.add("stage_matches", f"SELECT * FROM {made} WHERE reason IS NULL"), unread
 
 
-def keyed_view(views: Views, groups: Sequence[Group], matched: str) -> str:
-    """The view of the matches by join key: ``entity`` is that key, ``by`` its JSON object."""
+def keyed_step(steps: Steps, groups: Sequence[Group], matched: str) -> str:
+    """The step of the matches by join key: ``entity`` is that key, ``by`` its JSON object."""
     names = [key.name for key in groups[0].by]
     values = [f"v{index}.v" for index in range(len(names))]
     joins = [
@@ -128,13 +135,13 @@ def keyed_view(views: Views, groups: Sequence[Group], matched: str) -> str:
     by = told.object_of(
         list({name: value for name, value in zip(names, values, strict=True)}.items())
     )
-    rows = views.add(
-        "keys",
+    rows = steps.add(
+        "key_values",
         f"SELECT m.stage, m.{TIME}, m.at_ns, m.tiebreaker, m.id, m.told, {entity} AS entity,"
         f" {by} AS by_values\nFROM {matched} AS m\n" + "\n".join(joins),
     )
     kept = ["stage", TIME, "at_ns", "tiebreaker", "id", "told", "entity"]
-    return views.step("keyed", rows, kept, {"by_keys": in_ascii("by_values")})
+    return steps.step("keyed_matches", rows, kept, {"by_keys": in_ascii("by_values")})
 
 
 def _names(groups: Iterable[Group]) -> list[str]:

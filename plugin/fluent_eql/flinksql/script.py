@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fluent_eql.errors import UnsupportedError
-from fluent_eql.flinksql.records import Views, field_views, keyed_view, match_views
+from fluent_eql.flinksql.records import Steps, field_steps, keyed_step, match_steps
 from fluent_eql.flinksql.refusals import NotExportableError, refused
 from fluent_eql.flinksql.screens import LINE, screen_of
-from fluent_eql.flinksql.sequences import sequence_views
-from fluent_eql.flinksql.stages import Group, groups_of
+from fluent_eql.flinksql.sequences import sequence_steps
+from fluent_eql.flinksql.stages import groups_of
 from fluent_eql.flinksql.tables import ALERTS, UNREAD, Storage, tables
 from fluent_eql.flinksql.text import STAGE, quoted, replaced
 from fluent_eql.lang import SequenceQuery
@@ -25,7 +25,10 @@ LEAST_TTL = 3600 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class RuleSql:
-    """One rule: its views, and the queries whose rows are its alerts and the records not read."""
+    """One rule: the statements that make its views, of its alerts and of the records not read.
+
+    ``alerts`` and ``unread`` are the names of the views.
+    """
 
     rule: Rule
     views: tuple[str, ...]
@@ -73,12 +76,13 @@ def compile_job(rules: Sequence[Rule], storage: Storage, reorder_bound: int | No
     for item in compiled:
         statements += item.views
     inserts = [
-        f"INSERT INTO {table}\n" + "\nUNION ALL\n".join(queries)
-        for table, queries in (
+        f"INSERT INTO {table}\n"
+        + "\nUNION ALL\n".join(f"SELECT {LINE} FROM {name}" for name in names)
+        for table, names in (
             (ALERTS, [item.alerts for item in compiled]),
             (UNREAD, [item.unread for item in compiled]),
         )
-        if queries
+        if names
     ]
     settings = {TIME_ZONE: "UTC", STATE_TTL: f"{_ttl(compiled) // 10**6} ms"}
     return Job(settings, tuple(statements), tuple(inserts), tuple(errors))
@@ -95,34 +99,43 @@ def compile_rule(rule: Rule, number: int = 0) -> RuleSql:
 def _compiled(rule: Rule, number: int) -> RuleSql:
     query = rule.query
     groups = groups_of(query)
-    views = Views(f"eql_{number}_{re.sub('[^a-z0-9]+', '_', rule.slug)[:40].strip('_')}")
-    source = field_views(views, groups, screen_of([rule]))
-    matched, unread = match_views(views, groups, source)
+    steps = Steps()
+    matched, unread = match_steps(steps, groups, field_steps(steps, groups, screen_of([rule])))
     if isinstance(query, SequenceQuery):
-        keyed = keyed_view(views, groups, matched)
-        alerts = _sequence_alert(rule, sequence_views(views, groups, query.maxspan, keyed))
+        keyed = keyed_step(steps, groups, matched)
+        last = sequence_steps(steps, groups, query.maxspan, keyed)
+        alert = _sequence_alert(rule)
     else:
-        alerts = _event_alert(rule, groups, matched)
-    told = (
-        f"JSON_OBJECT('rule' VALUE {quoted(rule.id)}, 'reason' VALUE reason, 'record' VALUE {LINE})"
+        last, alert = matched, _event_alert(rule)
+    reason = f"JSON_OBJECT('rule' VALUE {quoted(rule.id)}, 'reason' VALUE reason"
+    told = f"{reason}, 'record' VALUE {LINE})"
+    prefix = f"eql_{number}_{re.sub('[^a-z0-9]+', '_', rule.slug)[:40].strip('_')}"
+    alerts, not_read = f"{prefix}_alerts", f"{prefix}_unread"
+    views = (
+        _view(alerts, steps.query(f"SELECT {alert} AS {LINE}", last)),
+        _view(not_read, steps.query(f"SELECT {told} AS {LINE}", unread)),
     )
-    return RuleSql(rule, tuple(views.statements), alerts, f"SELECT {told} AS {LINE} FROM {unread}")
+    return RuleSql(rule, views, alerts, not_read)
 
 
-def _sequence_alert(rule: Rule, complete: str) -> str:
+def _view(name: str, query: str) -> str:
+    return f"CREATE TEMPORARY VIEW {name} AS\n{query}"
+
+
+def _sequence_alert(rule: Rule) -> str:
     named = f"{quoted(f'[{json.dumps(rule.id)}, ')} || by_keys || ', [' || ids || ']]'"
     body = (
         '\', "sequence": {"by": \' || by_keys || \', "span_ns": \''
         " || CAST(at_ns - began_ns AS STRING) || ', \"events\": [' || told || ']}}'"
     )
-    return f"SELECT {_alert(rule, named, body)} AS {LINE} FROM {complete}"
+    return _alert(rule, named, body)
 
 
-def _event_alert(rule: Rule, groups: Sequence[Group], matched: str) -> str:
+def _event_alert(rule: Rule) -> str:
     event = replaced("told", (STAGE, "0"))
     named = f"{quoted(f'[{json.dumps(rule.id)}, null, [')} || COALESCE(id, {event}) || ']]'"
     body = f"', \"events\": [' || {event} || ']}}'"
-    return f"SELECT {_alert(rule, named, body)} AS {LINE} FROM {matched}"
+    return _alert(rule, named, body)
 
 
 def _alert(rule: Rule, named: str, body: str) -> str:

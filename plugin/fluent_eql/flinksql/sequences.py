@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fluent_eql.flinksql.records import Views
+from fluent_eql.flinksql.records import Steps
 from fluent_eql.flinksql.stages import Group
 from fluent_eql.flinksql.tables import TIME
 from fluent_eql.flinksql.text import STAGE, quoted
@@ -25,103 +25,112 @@ EVENT, BEGUN, END = 0, 1, 2
 CARRIED = ("place", "at_ns", "began_ns", "told", "ids", "by_keys")
 
 
-def sequence_views(views: Views, groups: Sequence[Group], maxspan: int | None, matched: str) -> str:
-    """The view of the complete sequences; ``matched`` has the events by join key."""
-    rows = _in_order(views, matched)
+def sequence_steps(steps: Steps, groups: Sequence[Group], maxspan: int | None, matched: str) -> str:
+    """The step of the complete sequences; ``matched`` has the events by join key."""
+    rows = _in_order(steps, matched)
     ends = [group for group in groups if group.ends]
-    begun = ""
-    for group in groups:
-        if not group.ends:
-            begun = _group(views, group, ends, rows, begun, maxspan)
+    first, *others = [group for group in groups if not group.ends]
+    begun = _run(steps, first, ends, rows, "", maxspan) if first.count > 1 else ""
+    for group in others:
+        kinds = [] if begun else [(first, BEGUN)]
+        begun = _pair(steps, group, ends, rows, begun, kinds, maxspan)
+        if group.count > 1:
+            begun = _run(steps, group, ends, rows, begun, maxspan)
     return begun
 
 
-def _in_order(views: Views, matched: str) -> str:
+def _in_order(steps: Steps, matched: str) -> str:
     """The events numbered by ``place`` within their key, each once."""
     names = ("stage", "at_ns", "id", "told", "by_keys")
     measures = ", ".join(f"X.{name} AS {name}" for name in names)
-    ordered = views.add(
-        "sorted",
+    ordered = steps.add(
+        "ordered_matches",
         f"SELECT * FROM {matched}\nMATCH_RECOGNIZE (\n  PARTITION BY entity\n"
         f"  ORDER BY {TIME}, at_ns, tiebreaker\n"
         f"  MEASURES MATCH_ROWTIME({TIME}) AS {TIME}, {measures}\n"
         "  ONE ROW PER MATCH\n  AFTER MATCH SKIP PAST LAST ROW\n"
         "  PATTERN (X)\n  DEFINE X AS X.stage >= 0\n)",
     )
-    numbered = views.add(
-        "placed",
+    numbered = steps.add(
+        "placed_matches",
         f"SELECT entity, {TIME}, {', '.join(names)}, COUNT(*) OVER (PARTITION BY entity"
         f" ORDER BY {TIME} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS place"
         f" FROM {ordered}",
     )
-    same = views.add(
-        "repeats",
+    same = steps.add(
+        "repeated_matches",
         f"SELECT *, MIN(place) OVER (PARTITION BY entity, stage, id, at_ns ORDER BY {TIME}"
         " RANGE BETWEEN INTERVAL '0' SECOND PRECEDING AND CURRENT ROW) AS first_place"
         f" FROM {numbered}",
     )
-    return views.add("once", f"SELECT * FROM {same} WHERE id IS NULL OR place = first_place")
+    return steps.add(
+        "matches_once", f"SELECT * FROM {same} WHERE id IS NULL OR place = first_place"
+    )
 
 
-def _group(
-    views: Views, group: Group, ends: Sequence[Group], rows: str, begun: str, maxspan: int | None
+def _pair(
+    steps: Steps,
+    group: Group,
+    ends: Sequence[Group],
+    rows: str,
+    begun: str,
+    first: Sequence[tuple[Group, int]],
+    maxspan: int | None,
 ) -> str:
-    """The view of the sequences that have got through a group."""
-    if not begun:
-        events = _events(group, 0, rows)
-        if group.count == 1:
-            return views.add(f"stage_{group.number}", events)
-        return _run(views, group, ends, rows, "", maxspan)
-    parts = [_begun(begun), _typed(_events(group, 0, rows), EVENT), *_ends(ends, rows)]
-    source = views.add(f"pairs_{group.number}", "\nUNION ALL\n".join(parts))
+    """The sequences that go on with the first event of a group.
+
+    They are those of the step ``begun``, or where that is empty the events of ``first``.
+    """
+    kinds = [*first, (group, EVENT), *((end, END) for end in ends)]
+    parts = [_begun(begun)] if begun else []
+    parts.append(_events(rows, kinds, numbered=True))
+    source = steps.add(f"pairs_{group.number}", "\nUNION ALL\n".join(parts))
     variables = [("P", BEGUN), ("E", EVENT)]
     found = _recognized(source, variables, "P E", maxspan, stages=(None, None))
-    begun = views.add(f"stage_{group.number}", found)
-    return _run(views, group, ends, rows, begun, maxspan) if group.count > 1 else begun
+    return steps.add(f"stage_{group.number}", found)
 
 
 def _run(
-    views: Views, group: Group, ends: Sequence[Group], rows: str, begun: str, maxspan: int | None
+    steps: Steps, group: Group, ends: Sequence[Group], rows: str, begun: str, maxspan: int | None
 ) -> str:
     """The repeated events of a group; ``begun`` are sequences with the first of them, if any."""
-    raw = f"SELECT entity, {TIME}, place, at_ns, at_ns AS began_ns, told, id AS ids, by_keys"
-    events = f"{raw} FROM {rows} WHERE stage = {group.number}"
+    kinds = [(group, EVENT), *((end, END) for end in ends)]
     parts = [_begun(begun)] if begun else []
-    parts += [_typed(events, EVENT), *_ends(ends, rows)]
-    source = views.add(f"runs_{group.number}", "\nUNION ALL\n".join(parts))
-    count = group.count
-    names = ["P" if begun else "E0", *(f"E{n}" for n in range(1, count))]
+    parts.append(_events(rows, kinds, numbered=False))
+    source = steps.add(f"runs_{group.number}", "\nUNION ALL\n".join(parts))
+    names = ["P" if begun else "E0", *(f"E{n}" for n in range(1, group.count))]
     stages: list[int | None] = [None if begun else group.first]
-    stages += [group.first + n for n in range(1, count)]
+    stages += [group.first + n for n in range(1, group.count)]
     variables = [(name, BEGUN if name == "P" else EVENT) for name in names]
     pattern = " ".join(names)
     if begun:
         pattern = " ".join(f"{name} Q{name}?" for name in names[:-1]) + f" {names[-1]}"
         variables += [(f"Q{name}", BEGUN) for name in names[:-1]]
     found = _recognized(source, variables, pattern, maxspan, stages=stages)
-    return views.add(f"run_{group.number}", found)
+    return steps.add(f"run_{group.number}", found)
 
 
-def _events(group: Group, offset: int, rows: str) -> str:
-    """The events of a group as sequences of one, as its stage ``offset``."""
-    told = _at_stage("told", group.first + offset)
+def _events(rows: str, kinds: Sequence[tuple[Group, int]], *, numbered: bool) -> str:
+    """The events of groups, each of a kind; ``numbered``: told with the number of the stage."""
+    kind = _case([(group.number, str(kind)) for group, kind in kinds])
+    stage = _case([(group.number, f"'{group.first}'") for group, _ in kinds])
+    told = f"REPLACE(told, {quoted(STAGE)}, {stage})" if numbered else "told"
+    ids = f"COALESCE(id, {told})" if numbered else "id"
+    wanted = ", ".join(str(group.number) for group, _ in kinds)
     return (
-        f"SELECT entity, {TIME}, place, at_ns, at_ns AS began_ns, {told} AS told,"
-        f" COALESCE(id, {told}) AS ids, by_keys FROM {rows} WHERE stage = {group.number}"
+        f"SELECT entity, {TIME}, place, at_ns, at_ns AS began_ns, {told} AS told, {ids} AS ids,"
+        f" by_keys, {kind} AS kind FROM {rows} WHERE stage IN ({wanted})"
     )
 
 
-def _ends(ends: Sequence[Group], rows: str) -> list[str]:
-    return [_typed(_events(group, 0, rows), END) for group in ends]
+def _case(choices: Sequence[tuple[int, str]]) -> str:
+    if len(choices) == 1:
+        return choices[0][1]
+    return f"CASE stage {' '.join(f'WHEN {n} THEN {choice}' for n, choice in choices)} END"
 
 
 def _begun(view: str) -> str:
-    return _typed(f"SELECT * FROM {view}", BEGUN)
-
-
-def _typed(query: str, kind: int) -> str:
-    carried = ", ".join(CARRIED)
-    return f"SELECT entity, {TIME}, {carried}, {kind} AS kind FROM ({query})"
+    return f"SELECT entity, {TIME}, {', '.join(CARRIED)}, {BEGUN} AS kind FROM {view}"
 
 
 def _at_stage(text: str, stage: int) -> str:

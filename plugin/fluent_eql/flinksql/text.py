@@ -24,23 +24,17 @@ STAGE = "\x03"
 NONE = BETWEEN + BETWEEN
 """A field without a value."""
 RESERVED = re.compile(f"[{BETWEEN}{QUOTATION_MARK}{BACKSLASH}{STAGE}]")
-PLAIN = re.compile(r"[\x20-\x7e]*")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 CONTROLS = [chr(code) for code in (*range(0x20), 0x7F) if chr(code) not in "\b\t\n\f\r"]
 
 
 def quoted(text: str) -> str:
     """A text as a literal of SQL."""
-    if PLAIN.fullmatch(text):
-        return "'" + text.replace("'", "''") + "'"
-    return "U&'" + "".join(map(_unicode, text)) + "'"
-
-
-def _unicode(char: str) -> str:
-    if char in "'\\":
-        return char * 2
-    if " " <= char <= "~":
-        return char
-    return f"\\{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\+{ord(char):06x}"
+    doubled = text.replace("'", "''")
+    if not CONTROL.search(text):
+        return f"'{doubled}'"
+    escaped = CONTROL.sub(lambda found: f"\\{ord(found[0]):04x}", doubled.replace("\\", "\\\\"))
+    return f"U&'{escaped}'"
 
 
 def encoded(text: str) -> str:

@@ -16,6 +16,8 @@ FRACTION = "[.,]([0-9]+)"
 ZONE = "([+-])([0-9]{2}):?([0-9]{2})?$"
 MILLISECONDS = "^-?[0-9]{5,12}$"
 """Up to 12 digits, the year 33658, fit into nanoseconds of 64 bits."""
+
+
 def seconds_of(text: str) -> str:
     """The SQL of the whole seconds of an ISO time; null where there is no such date."""
     day = f"TIMESTAMPDIFF(DAY, DATE '1970-01-01', TRY_CAST(SUBSTRING({text}, 1, 10) AS DATE))"

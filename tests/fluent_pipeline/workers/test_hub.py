@@ -34,6 +34,9 @@ def test_the_events_of_a_sequence_meet_though_they_came_to_different_workers() -
     ((tagged,),) = joined.verdicts(1).values()
     assert tagged["eql.alerts"][0]["id"] == joined.alerts[0]["id"]
     assert file in joined.verdicts(1)
+    [evidence] = joined.evidence
+    assert evidence is not None
+    assert [seen.event.record["event.id"] for seen in evidence.sightings] == ["n1", "f1"]
 
 
 @settings(max_examples=60, deadline=None)

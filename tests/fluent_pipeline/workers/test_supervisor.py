@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -55,12 +56,17 @@ async def acknowledged(port: int, number: int, record: dict[str, Any]) -> None:
     writer.close()
 
 
-async def metrics(relay: Observed) -> dict[str, float]:
+async def told(relay: Observed, path: str) -> str:
     page = re.search(r"serving on (\S+)", relay.log)
     assert page is not None
     async with aiohttp.ClientSession() as http:
-        async with http.get(page[1] + "/metrics") as answer:
-            lines = (await answer.text()).splitlines()
+        async with http.get(page[1] + path) as answer:
+            assert answer.status == 200
+            return await answer.text()
+
+
+async def metrics(relay: Observed) -> dict[str, float]:
+    lines = (await told(relay, "/metrics")).splitlines()
     return {
         line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"
     }
@@ -92,6 +98,30 @@ async def test_sequences_are_found_whichever_workers_their_events_come_to(tmp_pa
         assert sum(alerts) == CONNECTIONS
         used = [len(psutil.Process(pid).net_connections()) for pid in workers]
         assert min(used) > 1
+
+
+async def test_the_page_has_the_alerts_of_all_workers_and_the_sums_of_their_figures(
+    tmp_path: Path,
+) -> None:
+    async with two_workers(tmp_path) as (_, relay, _):
+        scene = Scene()
+        await acknowledged(relay.port, 0, scene.network(0))
+        await acknowledged(relay.port, 1, scene.file(SECOND))
+        [item] = json.loads(await told(relay, "/api/v1/alerts"))["alerts"]
+        alert = json.loads(await told(relay, f"/api/v1/alerts/{item['alert']['id']}"))
+        assert [json.loads(event["record"])["event"]["category"] for event in alert["events"]] == [
+            ["network"],
+            ["file"],
+        ]
+        assert json.loads(await told(relay, "/api/v1/ready"))["status"] == "ready"
+        async with asyncio.timeout(WAIT):
+            while True:
+                status = json.loads(await told(relay, "/api/v1/status"))
+                [output] = status["outputs"]
+                if status["totals"]["records"] == 2 and output["up"]:
+                    break
+                await asyncio.sleep(0.05)
+    assert (status["totals"]["workers"], status["totals"]["alerts"]) == (2, 1)
 
 
 async def test_a_stop_decides_and_delivers_what_is_held(tmp_path: Path) -> None:
