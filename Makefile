@@ -10,12 +10,13 @@ JOBS ?= 2
 SECONDS_OF_FUZZ ?= 60
 CONFORMANCE_PAIRS ?= 100000
 
-.PHONY: demo run test lint format bench bench-check fuzz faults conformance docs man package clean help
+.PHONY: demo run test test-page lint format bench bench-check fuzz faults conformance docs man package clean help
 
 help:
 	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
 	@echo "make run     the relay with conf/fluent-eql.yaml"
 	@echo "make test    the tests"
+	@echo "make test-page  the page in a real browser; installs Playwright, and as root Chromium"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   CPU time per record, beside plain relays"
 	@echo "make bench-check  whether it has grown by more than 15 %"
@@ -55,6 +56,14 @@ run: $(INSTALLED)
 
 test: $(READY)
 	$(BIN)/pytest -n $(JOBS) -q
+
+test-page: $(READY)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[page]'
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+	  echo "the tests need Chromium (Debian: apt install chromium) and are passed over without it"
+	$(BIN)/pytest -q -rs tests/end_to_end/test_page.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -275,7 +275,9 @@ class EqlFilter:
         """
         running = self._running
         numbers = running.suspects(event.raw)
-        if self._is_noting or len(numbers) > WORTH_DEFERRING or not is_map(event.raw):
+        if self._is_noting or len(numbers) > WORTH_DEFERRING:
+            return numbers
+        if not event.raw or not is_map(event.raw):
             return numbers
         return [number for number in numbers if not self._defer(number, event, now)]
 

@@ -55,9 +55,9 @@ def test_a_rule_for_which_every_record_is_decoded_says_so() -> None:
 
 def test_candidates_are_told_by_join_key_the_newest_first() -> None:
     found = eql(rule(TWO))
-    events = [happened(f"n{n}", "n", n, k=k) for n, k in enumerate(["a", "b", "a"])]
+    events = [happened(f"n{n}", "n", n, k=k) for n, k in enumerate(["a", "b", "b"])]
     found.process([make_event(event) for event in events], now=7)
-    assert candidates(found) == [("id-Test rule", {"k": "b"}, 1), ("id-Test rule", {"k": "a"}, 2)]
+    assert candidates(found) == [("id-Test rule", {"k": "b"}, 2), ("id-Test rule", {"k": "a"}, 1)]
     assert [one["renewed"] for one in looking_at(found).candidates(None, None)] == [7, 7]
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from secrets import token_hex
 from typing import Any
 
@@ -116,16 +117,16 @@ class KeptAlerts:
 
     def after(self, number: int) -> list[KeptAlert] | None:
         """The alerts after one, the oldest first; None where some of them are not kept any more."""
-        if number >= self.last:
-            return [] if number == self.last else None
-        found = [kept for kept in self._kept if kept.number > number]
-        return found if len(found) == self.last - number else None
+        count = self.last - number
+        if not 0 <= count <= len(self._kept):
+            return None
+        return list(islice(reversed(self._kept), count))[::-1]
 
     def find(self, alert_id: str) -> KeptAlert | None:
         """The alert with that id."""
         if alert_id not in self._ids:
             return None
-        return next(kept for kept in reversed(self._kept) if kept.id == alert_id)
+        return next((kept for kept in reversed(self._kept) if kept.id == alert_id), None)
 
     def per_minute(self) -> tuple[int, list[dict[str, int]]]:
         """The minute that it is, counted from the epoch, and the last day's alerts by severity.

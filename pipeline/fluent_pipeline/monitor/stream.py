@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 
 from aiohttp import web
@@ -12,9 +12,11 @@ from fluent_pipeline.monitor.kept import KeptAlert, KeptAlerts
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a reader is sent a comment."""
+SLOWEST = 30.0
+"""Seconds in which a reader that takes nothing is cut off."""
+AT_ONCE = 50
+"""Alerts that are written together."""
 MOST_READERS = 64
-MOST_WAITING = 256
-"""Alerts that may wait for a reader; one that is slower than that is cut off."""
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
@@ -23,45 +25,35 @@ HEADERS = {
 
 
 class _Reader:
-    """What waits to be sent to one client."""
+    """One client: ``number`` is that of the last alert that it was sent."""
 
-    def __init__(self, transport: asyncio.Transport | None) -> None:
-        self.waiting: deque[KeptAlert] = deque()
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.is_over = False
-        self._filled = asyncio.Event()
-        self._transport = transport
+        self._news = asyncio.Event()
 
-    def take(self, kept: KeptAlert) -> None:
-        """Let an alert wait; where too many do, the connection ends."""
-        if len(self.waiting) >= MOST_WAITING:
-            self.end()
-            if self._transport is not None:
-                self._transport.abort()
-        else:
-            self.waiting.append(kept)
-            self._filled.set()
+    def wake(self, kept: KeptAlert | None = None) -> None:
+        self._news.set()
 
     def end(self) -> None:
         self.is_over = True
-        self.waiting.clear()
-        self._filled.set()
+        self.wake()
 
     async def wait(self, seconds: float) -> bool:
         """Wait for something to send; whether there is."""
-        if self.waiting:
-            return True
-        self._filled.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._filled.wait(), seconds)
-        return bool(self.waiting)
+            await asyncio.wait_for(self._news.wait(), seconds)
+        has_news = self._news.is_set()
+        self._news.clear()
+        return has_news
 
 
 class AlertStream:
     """The stream of the alerts that are kept.
 
     Each event has an id. A reader that comes back with the last one that it has seen, in
-    ``Last-Event-ID``, gets what it missed; where that is not kept any more it is sent the event
-    ``reset`` first, and has to ask for the alerts anew.
+    ``Last-Event-ID``, gets what it missed. Where that is not kept any more, or where a reader
+    falls behind what is, it is sent the event ``reset``, and has to ask for the alerts anew.
     """
 
     def __init__(self, alerts: KeptAlerts) -> None:
@@ -80,15 +72,16 @@ class AlertStream:
             raise web.HTTPServiceUnavailable(text=message, headers={"Retry-After": "10"})
         last = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
         response = web.StreamResponse(headers=HEADERS)
-        reader = _Reader(request.transport)
+        reader = _Reader(self._alerts.last if last is None else self._number(last))
         self._readers.add(reader)
-        end = self._alerts.tell(reader.take)
-        first = self._first(last)
+        end = self._alerts.tell(reader.wake)
         try:
             with suppress(ConnectionError):
                 await response.prepare(request)
-                await response.write(first)
                 await self._send(reader, response)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
         finally:
             end()
             self._readers.discard(reader)
@@ -100,27 +93,38 @@ class AlertStream:
             reader.end()
 
     async def _send(self, reader: _Reader, response: web.StreamResponse) -> None:
+        """Raises TimeoutError for a reader that takes nothing."""
+        await _write(response, b"retry: 2000\n\n")
+        if reader.number == self._alerts.last:
+            await _write(response, _event("start", self.last_id))
         while not reader.is_over:
-            if not await reader.wait(HEARTBEAT) and not reader.is_over:
-                await response.write(b": heartbeat\n\n")
-            while reader.waiting:
-                await response.write(self._event(reader.waiting.popleft()))
+            news = self._alerts.after(reader.number)
+            if news is None:
+                reader.number = self._alerts.last
+                await _write(response, _event("reset", self.last_id))
+            elif news:
+                reader.number = news[:AT_ONCE][-1].number
+                await _write(response, self._told(news[:AT_ONCE]))
+            elif not await reader.wait(HEARTBEAT):
+                await _write(response, b": heartbeat\n\n")
 
-    def _first(self, last: str | None) -> bytes:
-        """What a reader is sent at once."""
-        start = b"retry: 2000\nevent: start\nid: %b\ndata: {}\n\n" % self.last_id.encode()
-        if last is None:
-            return start
+    def _number(self, last: str) -> int:
+        """The number of an event; one that no alert has for the event of another process."""
         run, _, number = last.partition(".")
         known = run == self._alerts.run and number.isascii() and number.isdecimal()
-        missed = self._alerts.after(int(number[:18])) if known else None
-        if missed is None:
-            return b"event: reset\nid: %b\ndata: {}\n\n" % self.last_id.encode()
-        return b"".join(map(self._event, missed)) or start
+        return int(number[:18]) if known else -1
 
-    def _event(self, kept: KeptAlert) -> bytes:
-        name = self._id(kept.number).encode()
-        return b"event: alert\nid: %b\ndata: %b\n\n" % (name, kept.line)
+    def _told(self, alerts: Sequence[KeptAlert]) -> bytes:
+        return b"".join(_event("alert", self._id(kept.number), kept.line) for kept in alerts)
 
     def _id(self, number: int) -> str:
         return f"{self._alerts.run}.{number}"
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    async with asyncio.timeout(SLOWEST):
+        await response.write(data)
+
+
+def _event(name: str, event_id: str, data: bytes = b"{}") -> bytes:
+    return b"event: %b\nid: %b\ndata: %b\n\n" % (name.encode(), event_id.encode(), data)

@@ -29,10 +29,12 @@ async def reading(
 async def event(answer: aiohttp.ClientResponse) -> dict[str, str]:
     """The next event, or comment under the name ""."""
     found: dict[str, str] = {}
-    async with asyncio.timeout(WAIT):
-        while line := (await answer.content.readline()).decode().rstrip("\n"):
-            name, _, value = line.partition(": ")
-            found[name] = value
+    while not found or set(found) == {"retry"}:
+        found = {}
+        async with asyncio.timeout(WAIT):
+            while line := (await answer.content.readline()).decode().rstrip("\n"):
+                name, _, value = line.partition(": ")
+                found[name] = value
     return found
 
 
@@ -89,33 +91,55 @@ async def test_silence_is_broken_by_a_comment(monkeypatch: pytest.MonkeyPatch) -
         assert await event(answer) == {"": "heartbeat"}
 
 
-async def test_a_reader_that_does_not_read_is_cut_off_and_others_are_served(
+async def test_many_alerts_at_once_are_all_sent_in_their_order() -> None:
+    alerts = KeptAlerts()
+    async with serving(alerts) as asking, reading(asking) as answer:
+        await event(answer)
+        for number in range(500):
+            alerts.add(alert_of(number), None)
+        found = [alert_id(await event(answer)) for _ in range(500)]
+    assert found == [f"alert-{number}" for number in range(500)]
+
+
+async def test_a_reader_that_falls_behind_what_is_kept_is_told() -> None:
+    alerts = KeptAlerts(most=5)
+    async with serving(alerts) as asking, reading(asking) as answer:
+        await event(answer)
+        for number in range(6):
+            alerts.add(alert_of(number), None)
+        assert (await event(answer))["event"] == "reset"
+        alerts.add(alert_of(7), None)
+        assert alert_id(await event(answer)) == "alert-7"
+
+
+async def test_a_reader_that_takes_nothing_is_cut_off_and_others_are_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stream, "MOST_WAITING", 20)
+    monkeypatch.setattr(stream, "SLOWEST", 0.2)
     alerts = KeptAlerts()
     async with serving(alerts) as asking, reading(asking) as slow, reading(asking) as quick:
         await event(slow)
         await event(quick)
-        large = {"text": "x" * 400_000}
-        for number in range(60):
-            alerts.add(alert_of(number, **large), None)
-            await asyncio.sleep(0)
-            assert alert_id(await long_event(quick)) == f"alert-{number}"
+        for number in range(40):
+            alerts.add(alert_of(number, text="x" * 400_000), None)
+            assert await size_of_event(quick) > 400_000
+        async with asyncio.timeout(WAIT):
+            while len(asking.server._alerts.stream._readers) > 1:
+                await asyncio.sleep(0.02)
         with pytest.raises(aiohttp.ClientError):
             while True:
                 async with asyncio.timeout(WAIT):
                     assert await slow.content.readany()
 
 
-async def long_event(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    """An event whose lines are longer than aiohttp reads as one."""
-    data = b""
+async def size_of_event(answer: aiohttp.ClientResponse) -> int:
+    """The size of the next event, whose lines are longer than aiohttp reads as one."""
+    size, end = 0, b""
     async with asyncio.timeout(WAIT):
-        while not data.endswith(b"\n\n"):
-            data += await answer.content.readany()
-    parts = (line.partition(": ") for line in data.decode().rstrip("\n").split("\n"))
-    return {name: value for name, _, value in parts}
+        while end != b"\n\n":
+            data = await answer.content.readany()
+            size, end = size + len(data), (end + data)[-2:]
+    return size
 
 
 async def test_there_are_no_more_readers_than_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +150,7 @@ async def test_there_are_no_more_readers_than_a_bound(monkeypatch: pytest.Monkey
             told = await asking.get("/api/v1/alerts/stream", status=503)
             assert "1 readers" in told
         async with asyncio.timeout(WAIT):
-            while asking.server._alerts.stream._readers:
+            while asking.server._alerts.stream._readers:  # it is noticed when a reader goes
                 await asyncio.sleep(0.01)
 
 
