@@ -82,7 +82,12 @@ async def test_memory_at_the_end_is_within_a_tenth_of_that_after_the_first_tenth
     (behind_port,) = free_ports(1)
     text = configuration(
         target_port=behind_port,
-        service={**HTTP, "storage.path": str(tmp_path), "storage.state_limit_size": "1M"},
+        service={
+            **HTTP,
+            "http_alerts_kept": 20,
+            "storage.path": str(tmp_path),
+            "storage.state_limit_size": "1M",
+        },
         eql={"reorder_window": "20ms", "state.max_entities": 50},
         forward_output={"require_ack_response": True},
     )

@@ -197,7 +197,10 @@ def _timestamp(values: str, text: str) -> str:
 
 def _reason(keys: Sequence[str]) -> str:
     """Why an event that satisfies a stage is not taken; null where it is."""
-    cases = ["WHEN at_ns IS NULL THEN 'no usable @timestamp'"]
+    cases = [
+        "WHEN at_ns IS NULL THEN 'no usable @timestamp'",
+        f"WHEN {times.moment('at_ns')} <> {TIME} THEN 'a second @timestamp before its own'",
+    ]
     named = joined(["COALESCE(id, told)", *keys])
     cases.append(
         f"WHEN {told.past_16_bits(named)} THEN 'a character past U+FFFF in what names the event'"

@@ -13,12 +13,13 @@ from fluent_eql.flinksql.refusals import NotExportableError, refused
 from fluent_eql.flinksql.screens import LINE, screen_of
 from fluent_eql.flinksql.sequences import sequence_steps
 from fluent_eql.flinksql.stages import groups_of
-from fluent_eql.flinksql.tables import ALERTS, UNREAD, Storage, tables
+from fluent_eql.flinksql.tables import ALERTS, SCREENED, UNREAD, Storage, tables
 from fluent_eql.flinksql.text import STAGE, quoted, replaced
 from fluent_eql.lang import SequenceQuery
 from fluent_eql.rules import Rule
 
 TIME_ZONE = "table.local-time-zone"
+SHARE_STEPS = "table.optimizer.reuse-optimize-block-with-digest-enabled"
 STATE_TTL = "table.exec.state.ttl"
 LEAST_TTL = 3600 * 10**9
 
@@ -84,23 +85,23 @@ def compile_job(rules: Sequence[Rule], storage: Storage, reorder_bound: int | No
         )
         if names
     ]
-    settings = {TIME_ZONE: "UTC", STATE_TTL: f"{_ttl(compiled) // 10**6} ms"}
+    settings = {TIME_ZONE: "UTC", SHARE_STEPS: "true", STATE_TTL: f"{_ttl(compiled) // 10**6} ms"}
     return Job(settings, tuple(statements), tuple(inserts), tuple(errors))
 
 
 def compile_rule(rule: Rule, number: int = 0) -> RuleSql:
     """A rule's views and queries. Raises UnsupportedError, which names what cannot be said."""
     try:
-        return _compiled(rule, number)
+        return _compiled(rule, number, f"{SCREENED} AND {screen_of([rule])}")
     except NotExportableError as error:
         raise refused(rule, error) from error
 
 
-def _compiled(rule: Rule, number: int) -> RuleSql:
+def _compiled(rule: Rule, number: int, screen: str) -> RuleSql:
     query = rule.query
     groups = groups_of(query)
     steps = Steps()
-    matched, unread = match_steps(steps, groups, field_steps(steps, groups, screen_of([rule])))
+    matched, unread = match_steps(steps, groups, field_steps(steps, groups, screen))
     if isinstance(query, SequenceQuery):
         keyed = keyed_step(steps, groups, matched)
         last = sequence_steps(steps, groups, query.maxspan, keyed)

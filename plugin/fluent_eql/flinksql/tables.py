@@ -9,9 +9,12 @@ from fluent_eql.flinksql.text import quoted
 from fluent_eql.flinksql.times import interval, milliseconds
 
 EVENTS, ALERTS, UNREAD = "eql_events", "eql_alerts", "eql_unread"
-TIMESTAMP = f"JSON_VALUE({LINE}, {quoted(chr(36) + '[' + chr(39) + '@timestamp' + chr(39) + ']')})"
+FOUND_TIME = rf"""REGEXP_EXTRACT({LINE}, '"@timestamp"\s*:\s*"?([0-9T:.,Z+-]+)', 1)"""
+"""The first time in a line: it is not parsed for that. Where that is not the record's, it is told."""
 TIME = "event_time"
 """The column of the time by which the job's clock runs, in milliseconds."""
+SCREENED = f"{TIME} > TO_TIMESTAMP_LTZ(-1, 3)"
+"""The SQL of whether a line can matter to a rule."""
 NO_TIME = "TO_TIMESTAMP_LTZ(-62135596800000, 3)"
 """The year 1: a clock that stands there until all is read."""
 
@@ -47,10 +50,10 @@ def tables(storage: Storage, screen: str, reorder_bound: int | None) -> list[str
     decides when all is read.
     """
     clock = NO_TIME if reorder_bound is None else f"{TIME} - {interval(reorder_bound)}"
-    time = f"CASE WHEN {screen} THEN {milliseconds(TIMESTAMP)} END"
+    time = f"CASE WHEN {screen} THEN COALESCE({milliseconds(FOUND_TIME)}, 0) ELSE -1 END"
     events = (
         f"{LINE} STRING,\n"
-        f"  {TIME} AS TO_TIMESTAMP_LTZ(COALESCE({time}, 0), 3),\n"
+        f"  {TIME} AS TO_TIMESTAMP_LTZ({time}, 3),\n"
         f"  WATERMARK FOR {TIME} AS {clock}"
     )
     return [

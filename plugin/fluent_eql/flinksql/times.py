@@ -49,6 +49,12 @@ def milliseconds(text: str) -> str:
     return _in_units(text, 3)
 
 
+def moment(nanoseconds: str) -> str:
+    """The SQL of the moment, in milliseconds, in which a number of nanoseconds lies."""
+    past = f"MOD(MOD({nanoseconds}, 1000000) + 1000000, 1000000)"
+    return f"TO_TIMESTAMP_LTZ(({nanoseconds} - {past}) / 1000000, 3)"
+
+
 def interval(nanoseconds: int) -> str:
     """A span of less than a thousand days as a literal of SQL, rounded up to milliseconds."""
     seconds, rest = divmod(-(-nanoseconds // 10**6), 1000)
