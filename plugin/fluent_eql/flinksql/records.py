@@ -20,6 +20,8 @@ from fluent_eql.flinksql.told import EVENT_ID, TIMESTAMP
 SEQUENCE = "event.sequence"
 LAST = "CAST(9E27 AS DECIMAL(38, 9))"
 """The tiebreaker of an event without one: it comes last."""
+NO_STAGE = -1
+"""In the place of a stage's number for a record that is not read."""
 NOT_WHOLE = r"\x1e-?[0-9]+[^0-9\x1e]"
 SEVERAL = r"^\x1e[^\x1e]*\x1e[^\x1e]"
 ONE_NUMBER = r"^\x1e(-?[0-9][^\x1e]*)"
@@ -83,16 +85,18 @@ def field_steps(steps: Steps, groups: Sequence[Group], screen: str) -> str:
     return last
 
 
-def match_steps(steps: Steps, groups: Sequence[Group], source: str) -> tuple[str, str]:
-    """The steps of the events that satisfy a stage, and of those that could not be read.
+def told_steps(steps: Steps, groups: Sequence[Group], source: str) -> str:
+    """The steps down to what is told of the events that satisfy a stage; the last one's name.
 
-    The first has a row for each group of which an event satisfies the stage: its number
-    ``stage``, ``at_ns`` in nanoseconds, ``tiebreaker``, ``id`` (null for none), ``told`` and the
-    values of the join keys.
+    It has a row for each group of which an event satisfies the stage: its number ``stage``,
+    ``at_ns`` in nanoseconds, ``tiebreaker``, ``id`` (null for none), ``told`` and the values of
+    the join keys; and a row for each record that could not be read. ``reason`` is why, null for
+    the others.
     """
     last_first = sorted(groups, key=lambda group: (group.ends, -group.number))
     tests = ", ".join(
-        f"ROW({group.number}, {condition_sql(group.condition.expression)})" for group in last_first
+        f"ROW({group.number}, reason IS NULL AND {condition_sql(group.condition.expression)})"
+        for group in last_first
     )
     several = [
         matches(column(name), SEVERAL)
@@ -105,25 +109,27 @@ def match_steps(steps: Steps, groups: Sequence[Group], source: str) -> tuple[str
     satisfied = steps.add(
         "satisfied_stages",
         f"SELECT c.*, s.stage FROM {checked} AS c\n"
-        f"CROSS JOIN UNNEST(ARRAY[{tests}]) AS s (stage, holds)\n"
-        "WHERE c.reason IS NULL AND s.holds",
+        f"CROSS JOIN UNNEST(ARRAY[ROW({NO_STAGE}, reason IS NOT NULL), {tests}])"
+        " AS s (stage, holds)\nWHERE s.holds",
     )
-    keys = [f"key_{index}" for index in range(len(groups[0].by))]
-    first = steps.step("stage_values", satisfied, [LINE, TIME, "stage"], _raw(groups))
+    keys = key_columns(groups)
+    first = steps.step("stage_values", satisfied, [LINE, TIME, "stage", "reason"], _raw(groups))
     kept = [LINE, TIME, "stage", "at_ns", "tiebreaker", *keys]
     told_in_ascii = {"told": in_ascii("told"), "id": told.in_ascii_or_null("id")}
     told_in_ascii["reason"] = _reason(keys)
-    made = steps.step("told_events", first, kept, told_in_ascii)
-    unread = steps.add(
-        "unread_records",
-        f"SELECT {LINE}, reason FROM {checked} WHERE reason IS NOT NULL AND TRIM({LINE}) <> ''\n"
-        f"UNION ALL SELECT {LINE}, reason FROM {made} WHERE reason IS NOT NULL",
-    )
-    return steps.add("stage_matches", f"SELECT * FROM {made} WHERE reason IS NULL"), unread
+    return steps.step("told_events", first, kept, told_in_ascii)
+
+
+def key_columns(groups: Sequence[Group]) -> list[str]:
+    """The columns of the join keys' values."""
+    return [f"key_{index}" for index in range(len(groups[0].by))]
 
 
 def keyed_step(steps: Steps, groups: Sequence[Group], matched: str) -> str:
-    """The step of the matches by join key: ``entity`` is that key, ``by`` its JSON object."""
+    """The step of the events by join key; ``matched`` are those told of.
+
+    ``entity`` is the key, ``by_keys`` its JSON object.
+    """
     names = [key.name for key in groups[0].by]
     values = [f"v{index}.v" for index in range(len(names))]
     joins = [
@@ -138,7 +144,9 @@ def keyed_step(steps: Steps, groups: Sequence[Group], matched: str) -> str:
     rows = steps.add(
         "key_values",
         f"SELECT m.stage, m.{TIME}, m.at_ns, m.tiebreaker, m.id, m.told, {entity} AS entity,"
-        f" {by} AS by_values\nFROM {matched} AS m\n" + "\n".join(joins),
+        f" {by} AS by_values\nFROM {matched} AS m\n"
+        + "\n".join(joins)
+        + "\nWHERE m.reason IS NULL",
     )
     kept = ["stage", TIME, "at_ns", "tiebreaker", "id", "told", "entity"]
     return steps.step("keyed_matches", rows, kept, {"by_keys": in_ascii("by_values")})
@@ -198,6 +206,7 @@ def _timestamp(values: str, text: str) -> str:
 def _reason(keys: Sequence[str]) -> str:
     """Why an event that satisfies a stage is not taken; null where it is."""
     cases = [
+        "WHEN reason IS NOT NULL THEN reason",
         "WHEN at_ns IS NULL THEN 'no usable @timestamp'",
         f"WHEN {times.moment('at_ns')} <> {TIME} THEN 'a second @timestamp before its own'",
     ]

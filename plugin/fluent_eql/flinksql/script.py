@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fluent_eql.errors import UnsupportedError
-from fluent_eql.flinksql.records import Steps, field_steps, keyed_step, match_steps
+from fluent_eql.flinksql.records import Steps, field_steps, keyed_step, told_steps
 from fluent_eql.flinksql.refusals import NotExportableError, refused
 from fluent_eql.flinksql.screens import LINE, screen_of
 from fluent_eql.flinksql.sequences import sequence_steps
@@ -19,40 +19,60 @@ from fluent_eql.lang import SequenceQuery
 from fluent_eql.rules import Rule
 
 TIME_ZONE = "table.local-time-zone"
+REUSE_ROWS = "pipeline.object-reuse"
 SHARE_STEPS = "table.optimizer.reuse-optimize-block-with-digest-enabled"
 STATE_TTL = "table.exec.state.ttl"
 LEAST_TTL = 3600 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class RuleSql:
-    """One rule: the statements that make its views, of its alerts and of the records not read.
+class View:
+    """A query by its name."""
 
-    ``alerts`` and ``unread`` are the names of the views.
+    name: str
+    query: str
+
+    @property
+    def statement(self) -> str:
+        """What makes the view."""
+        return f"CREATE TEMPORARY VIEW {self.name} AS\n{self.query}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSql:
+    """One rule: the views of the events told of, of its alerts, and of the records not read.
+
+    The second and the third read the first.
     """
 
     rule: Rule
-    views: tuple[str, ...]
-    alerts: str
-    unread: str
+    told: View
+    alerts: View
+    unread: View
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """All three, in the order in which they are made."""
+        return self.told, self.alerts, self.unread
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a cluster runs: settings, then the statements, then the inserts as one set.
+    """What a cluster runs: settings, the tables, the views, then the inserts as one set.
 
     ``refused`` are the errors of the rules that are not in it.
     """
 
     settings: dict[str, str]
-    statements: tuple[str, ...]
+    tables: tuple[str, ...]
+    views: tuple[View, ...]
     inserts: tuple[str, ...]
     refused: tuple[UnsupportedError, ...]
 
     def text(self) -> str:
         """The job as a script for Flink's SQL client."""
         parts = [f"SET {quoted(key)} = {quoted(value)}" for key, value in self.settings.items()]
-        parts += self.statements
+        parts += [*self.tables, *(view.statement for view in self.views)]
         inserts = "\n".join(f"{insert};" for insert in self.inserts)
         return "\n\n".join(f"{part};" for part in parts) + (
             f"\n\nEXECUTE STATEMENT SET\nBEGIN\n{inserts}\nEND;\n"
@@ -73,20 +93,23 @@ def compile_job(rules: Sequence[Rule], storage: Storage, reorder_bound: int | No
         except UnsupportedError as error:
             errors.append(error)
     screen = screen_of(item.rule for item in compiled)
-    statements = tables(storage, screen, reorder_bound)
-    for item in compiled:
-        statements += item.views
+    views = [view for item in compiled for view in item.views]
     inserts = [
-        f"INSERT INTO {table}\n"
-        + "\nUNION ALL\n".join(f"SELECT {LINE} FROM {name}" for name in names)
+        f"INSERT INTO {table}\n" + "\nUNION ALL\n".join(f"SELECT {LINE} FROM {n}" for n in names)
         for table, names in (
-            (ALERTS, [item.alerts for item in compiled]),
-            (UNREAD, [item.unread for item in compiled]),
+            (ALERTS, [item.alerts.name for item in compiled]),
+            (UNREAD, [item.unread.name for item in compiled]),
         )
         if names
     ]
-    settings = {TIME_ZONE: "UTC", SHARE_STEPS: "true", STATE_TTL: f"{_ttl(compiled) // 10**6} ms"}
-    return Job(settings, tuple(statements), tuple(inserts), tuple(errors))
+    settings = {
+        TIME_ZONE: "UTC",
+        SHARE_STEPS: "true",
+        REUSE_ROWS: "true",
+        STATE_TTL: f"{_ttl(compiled) // 10**6} ms",
+    }
+    made = tables(storage, screen, reorder_bound)
+    return Job(settings, tuple(made), tuple(views), tuple(inserts), tuple(errors))
 
 
 def compile_rule(rule: Rule, number: int = 0) -> RuleSql:
@@ -100,27 +123,23 @@ def compile_rule(rule: Rule, number: int = 0) -> RuleSql:
 def _compiled(rule: Rule, number: int, screen: str) -> RuleSql:
     query = rule.query
     groups = groups_of(query)
-    steps = Steps()
-    matched, unread = match_steps(steps, groups, field_steps(steps, groups, screen))
-    if isinstance(query, SequenceQuery):
-        keyed = keyed_step(steps, groups, matched)
-        last = sequence_steps(steps, groups, query.maxspan, keyed)
-        alert = _sequence_alert(rule)
-    else:
-        last, alert = matched, _event_alert(rule)
-    reason = f"JSON_OBJECT('rule' VALUE {quoted(rule.id)}, 'reason' VALUE reason"
-    told = f"{reason}, 'record' VALUE {LINE})"
     prefix = f"eql_{number}_{re.sub('[^a-z0-9]+', '_', rule.slug)[:40].strip('_')}"
-    alerts, not_read = f"{prefix}_alerts", f"{prefix}_unread"
-    views = (
-        _view(alerts, steps.query(f"SELECT {alert} AS {LINE}", last)),
-        _view(not_read, steps.query(f"SELECT {told} AS {LINE}", unread)),
+    events = Steps()
+    last = told_steps(events, groups, field_steps(events, groups, screen))
+    told = View(f"{prefix}_events", events.query("SELECT *", last))
+    if isinstance(query, SequenceQuery):
+        steps = Steps()
+        keyed = keyed_step(steps, groups, told.name)
+        complete = sequence_steps(steps, groups, query.maxspan, keyed)
+        alerts = steps.query(f"SELECT {_sequence_alert(rule)} AS {LINE}", complete)
+    else:
+        alerts = f"SELECT {_event_alert(rule)} AS {LINE} FROM {told.name} WHERE reason IS NULL"
+    reason = f"JSON_OBJECT('rule' VALUE {quoted(rule.id)}, 'reason' VALUE reason"
+    unread = (
+        f"SELECT {reason}, 'record' VALUE {LINE}) AS {LINE} FROM {told.name}"
+        f" WHERE reason IS NOT NULL AND TRIM({LINE}) <> ''"
     )
-    return RuleSql(rule, views, alerts, not_read)
-
-
-def _view(name: str, query: str) -> str:
-    return f"CREATE TEMPORARY VIEW {name} AS\n{query}"
+    return RuleSql(rule, told, View(f"{prefix}_alerts", alerts), View(f"{prefix}_unread", unread))
 
 
 def _sequence_alert(rule: Rule) -> str:

@@ -10,7 +10,7 @@ from fluent_eql.flinksql.times import interval, milliseconds
 
 EVENTS, ALERTS, UNREAD = "eql_events", "eql_alerts", "eql_unread"
 FOUND_TIME = rf"""REGEXP_EXTRACT({LINE}, '"@timestamp"\s*:\s*"?([0-9T:.,Z+-]+)', 1)"""
-"""The first time in a line: it is not parsed for that. Where that is not the record's, it is told."""
+"""The first time in a line, which is not parsed for it; one that is not the record's is told."""
 TIME = "event_time"
 """The column of the time by which the job's clock runs, in milliseconds."""
 SCREENED = f"{TIME} > TO_TIMESTAMP_LTZ(-1, 3)"
