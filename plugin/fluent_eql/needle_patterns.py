@@ -24,6 +24,8 @@ MANY = 100
 """The number of needles past which they are looked for without their fields."""
 LEAST_TEXT = 4
 """The length of a text, in bytes, below which it would be found too often."""
+SHORT = 70
+"""The bytes up to which hyperscan takes a body for short."""
 TAIL = 2
 """The bytes of a field's name that are looked for with a text. All of it would be found in every
 record, and hyperscan would look at each of them closely: the scan would take three times as long.
@@ -124,6 +126,15 @@ def _text_of(needle: Needle) -> bytes:
         return _escaped_bytes(text)
     ends = [len(text) & 0xFF] + ([0xA0 + len(text)] if len(text) < 32 else [])
     return b"[" + _escaped_bytes(bytes(ends)) + b"]" + _escaped_bytes(text)
+
+
+def scannable(body: Body) -> Body:
+    """The body, or a longer one where it is so short that hyperscan could miss a find in it.
+
+    For up to 70 bytes it has an engine of its own, which does so where the text of one pattern is
+    the end of another.
+    """
+    return body if len(body) > SHORT else bytes(body) + bytes(SHORT)
 
 
 def database_of(patterns: Sequence[Pattern], *, once: bool = False) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fluent_eql.api import Body
 from fluent_eql.lang import Condition
-from fluent_eql.needle_patterns import database_of, patterns_of
+from fluent_eql.needle_patterns import database_of, patterns_of, scannable
 from fluent_eql.needles import Needle, needles_of
 from fluent_eql.suspects import Suspects
 
@@ -58,15 +58,16 @@ class Screen:
             self._unscanned -= 1
             return None
         offsets: list[int] = []
-        patterns = self._patterns
+        patterns, size = self._patterns, len(body)
+        body = scannable(body)
 
         def found(number: int, start: int, end: int, flags: int, context: object) -> None:
-            if patterns[number].holds(body, end):
+            if end <= size and patterns[number].holds(body, end):
                 offsets.append(end - 1)
 
         self._database.scan(body, match_event_handler=found)
         offsets.sort()
-        if _is_crowded(offsets, len(body)):
+        if _is_crowded(offsets, size):
             self._unscanned = UNSCANNED
         return offsets
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fluent_eql.lang import Condition
-from fluent_eql.needle_patterns import database_of, loose_patterns
+from fluent_eql.needle_patterns import database_of, loose_patterns, scannable
 from fluent_eql.needles import Needle, Needles, groups_of, rarity
 
 
@@ -49,7 +49,7 @@ class Suspects:
         def on_find(number: int, start: int, end: int, flags: int, context: object) -> None:
             found.append(finds[number])
 
-        self._database.scan(record, match_event_handler=on_find)
+        self._database.scan(scannable(record), match_event_handler=on_find)
         held = 0
         candidates = list(self._unscreened)
         for bits, numbers in found:

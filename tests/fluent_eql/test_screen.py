@@ -55,6 +55,14 @@ def test_a_body_of_any_kind_is_scanned(kind: type[Any]) -> None:
     assert Screen([condition('a == "x"')]).offsets(kind(b"")) == ()
 
 
+@pytest.mark.parametrize("more", range(0, 90, 7))
+def test_a_text_that_ends_another_pattern_is_found_in_a_short_body(more: int) -> None:
+    screen = Screen([condition('stringContains(name, "Ab") or ending == "Ab"')])
+    body = encode_value({"name": "y" * more + "/tmp/sh.Ab"})
+    assert screen.offsets(body) == [len(body) - 1]
+    assert screen.suspects(body) == {0}
+
+
 def test_offsets_are_ascending_and_lie_in_their_records() -> None:
     records = [encode_value({"a": value}) for value in ("x", "other", "y", "x")]
     screen = Screen([condition('a in ("x", "y")')])
