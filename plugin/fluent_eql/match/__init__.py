@@ -6,5 +6,5 @@
 ``entity``    one key's waiting events and its timeline
 ``window``    the wait that puts events that arrive in disorder into event order
 ``agenda``    what is to be done at which time
-``matcher``   one rule's entities in a bounded TTL cache
+``matcher``   one rule's entities in a bounded cache that forgets by age
 """

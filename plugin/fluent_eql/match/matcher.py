@@ -105,7 +105,7 @@ class SequenceMatcher:
 class _Entities(Cache[Hashable, Entity]):
     """A bounded cache that forgets by age. ``by_age`` has the same keys, the oldest first.
 
-    TTLCache, which has Python objects for the links of its list, takes four times as long.
+    TTLCache, whose list has Python objects for links, takes two and a half times as long.
     """
 
     def __init__(self, maxsize: int, ttl: int) -> None:
