@@ -1,4 +1,8 @@
-"""A well-behaved client beside hostile ones, at a relay that is a process of its own."""
+"""A well-behaved client beside hostile ones, at a relay that is a process of its own.
+
+Its pace is compared with that of a client of a second relay, which nobody attacks. The two are
+measured in turn, so that whatever else the machine does slows both.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import asyncio
 import gzip
 import resource
 import time
+from math import inf
 from pathlib import Path
 
 import msgpack
@@ -20,8 +25,20 @@ from support.target import WAIT, target
 
 FRAME = forward_frame([{"n": n, "text": "x" * 500} for n in range(100)], chunk="c").raw
 ROUNDS = 60
+MOST_TRIES = 20
 MEGABYTE = 1_000_000
 IDLE, HALVES = 1_000, 200
+
+
+async def keeps_its_pace(attacked: int, quiet: int) -> bool:
+    """Whether a client at one port takes no more than twice as long as at the other."""
+    alone = beside = inf
+    for _ in range(MOST_TRIES):
+        alone = min(alone, await seconds_for_the_rounds(quiet))
+        beside = min(beside, await seconds_for_the_rounds(attacked))
+        if beside < 2 * alone + 0.1:
+            return True
+    return False
 
 
 async def seconds_for_the_rounds(port: int) -> float:
@@ -83,20 +100,23 @@ async def test_a_good_client_keeps_its_pace_and_memory_is_bounded_under_attack(
                 forward_output={"require_ack_response": True},
             )
         )
-        with running_program("run", "--config", config) as relay:
+        with (
+            running_program("run", "--config", config) as relay,
+            running_program("run", "--config", config) as spared,
+        ):
             port = await asyncio.to_thread(port_of, relay)
+            quiet = await asyncio.to_thread(port_of, spared)
             process = psutil.Process(relay.pid)
-            alone = min([await seconds_for_the_rounds(port) for _ in range(2)])
+            await seconds_for_the_rounds(port)
             before = process.memory_info().rss
             attackers = [await send(port, b"") for _ in range(IDLE)]
             half = b"\x92\xa1t\xdb\x00\x10\x00\x00" + b"x" * 100_000
             attackers += [await send(port, half) for _ in range(HALVES)]
             attackers += [await send(port, data) for data in hostile()]
             await seconds_for_the_rounds(port)
-            beside = min([await seconds_for_the_rounds(port) for _ in range(3)])
+            assert await keeps_its_pace(port, quiet)
             grown = process.memory_info().rss - before
             for writer in attackers:
                 writer.close()
-        assert beside < 2 * alone + 0.1
         assert grown < 300 * MEGABYTE + 3 * 32 * MEGABYTE
         assert {frame.tag for frame in behind.frames} == {"test"}

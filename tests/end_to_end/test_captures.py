@@ -18,7 +18,7 @@ from fluent_pipeline.protocol.frames import Frame, parse_frame
 from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.handshake import is_ping
 from fluent_pipeline.protocol.limits import Limits
-from support.relays import Client, client_of, configuration, running_relay
+from support.relays import Client, client_of, configuration, running_relay, taken
 from support.target import Target, target
 
 TESTS = Path(__file__).parent.parent
@@ -29,6 +29,8 @@ KEY = "s3cret"
 ALERTS = {"fb_two_inputs": 4, "fb_metrics": 0, "fluent_logger_python": 0}
 """How many alerts the captures hold; one in those that are not named."""
 
+OUT_OF_ORDER = "fb_two_inputs"
+"""The capture whose events have to be put in order within the reorder window."""
 FIRST_ALERT = "web-01-000290"
 
 
@@ -60,17 +62,21 @@ async def playing(path: Path, **settings: Any) -> AsyncIterator[tuple[Client, Ta
     """A client that has sent the capture through a relay, its handshake with it."""
     if path.stem.endswith("shared_key"):
         settings["forward_input"] = {"shared_key": KEY, "self_hostname": "relay"}
+    window = "1h" if path.stem == OUT_OF_ORDER else "100ms"
     async with target() as behind:
         text = configuration(
             target_port=behind.port,
             forward_output={"require_ack_response": True},
-            eql={"reorder_window": "100ms"},
+            eql={"reorder_window": window},
             **settings,
         )
         async with running_relay(text) as relay, client_of(relay) as client:
             await client.send(path.read_bytes())
             if path.stem.endswith("shared_key"):
                 await check_handshake(client, messages_of(path)[0])
+            if path.stem == OUT_OF_ORDER:
+                await taken(relay, len(frames_of(path)))
+                await relay.stop()
             yield client, behind
 
 

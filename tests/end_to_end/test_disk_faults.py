@@ -66,7 +66,7 @@ async def test_a_full_disk_has_room_again_once_the_target_has_taken_what_is_on_i
             assert not sending.done()
             assert 0 < len(chunks.acknowledged) < CHUNKS
             await behind.start(behind.port)
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(3 * WAIT):
                 await sending
                 await behind.received(CHUNKS)
             await relay.trouble("")

@@ -51,10 +51,12 @@ async def test_a_file_event_that_came_before_its_connection_is_tagged_in_place()
     scene = Scene()
     network, file = scene.network(0), scene.file(SECOND)
     async with target() as behind:
-        text = configuration(target_port=behind.port, eql={"reorder_window": "300ms"})
+        text = configuration(target_port=behind.port, eql={"reorder_window": "1h"})
         async with running_relay(text) as relay:
             made = asyncsender.FluentSender("app", "127.0.0.1", port_of(relay))
             await asyncio.to_thread(log_all, made, [file, network])
+            await behind.records(1)
+            await relay.stop()
             received = await behind.records(2)
     assert [record["event"]["id"] for record in received if "eql" in record] == [
         file["event"]["id"]

@@ -24,8 +24,9 @@ from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
 from support.events import MILLISECOND, SECOND, Scene
+from support.ports import free_ports
 from support.programs import FLUENT_EQL, killed
-from support.relays import configuration, free_ports
+from support.relays import configuration
 from support.rules import driver
 
 CHUNKS = int(os.environ.get("FAULT_CHUNKS", "300"))

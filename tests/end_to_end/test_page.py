@@ -16,11 +16,13 @@ from fluent_pipeline.app import Relay
 from support.browsers import PHONE, chromium, looking_at, need_a_browser
 from support.events import SECOND, Scene
 from support.frames import ack_of, forward_frame
-from support.relays import client_of, configuration, free_ports, running_relay
+from support.ports import free_ports
+from support.relays import client_of, configuration, running_relay
 from support.rules import rule_file
 
 api = need_a_browser()
 expect = api.expect
+expect.set_options(timeout=30_000)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -131,7 +133,7 @@ async def test_an_opened_sequence_is_a_timeline_with_gaps_fields_techniques_and_
     network, file = sequence(scene)
     async with relay_with_rules(tmp_path) as relay, looking_at(browser, address(relay)) as page:
         await send(relay, network | {"big": 2**63}, file)
-        await page.get_by_role("button", name=SHIPPED).first.click()
+        await rows(page).get_by_role("button", name=SHIPPED).click()
         events = page.locator(".timeline > li")
         await expect(events).to_have_count(2)
         await expect(events.nth(0)).to_contain_text("1. network")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -14,10 +15,17 @@ from fluent_pipeline.errors import ConfigError
 from support.events import SECOND, Scene
 from support.frames import ack_of, forward_frame
 from support.relays import client_of, configuration, running_relay
-from support.target import target
+from support.target import WAIT, target
 
 PAIR = forward_frame([Scene().network(0), Scene().file(SECOND)], chunk="c")
 HELD_FOR_LONG = {"reorder_window": "1h"}
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    async with asyncio.timeout(WAIT):
+        while not is_so():
+            await asyncio.sleep(0.005)
 
 
 async def test_a_stop_decides_and_delivers_what_is_held_and_acknowledges_it() -> None:
@@ -41,7 +49,7 @@ async def test_run_serves_until_it_is_told_to_stop() -> None:
     relay = Relay(parse_config(configuration(outputs=[{"name": "stdout"}])))
     stop = asyncio.Event()
     running = asyncio.create_task(relay.run(stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while not relay.listeners[0].address:
             await asyncio.sleep(0.001)
         stop.set()
@@ -84,7 +92,7 @@ async def test_health_is_503_while_the_target_is_down_and_200_while_it_is_up() -
                 (trouble,) = (await answer.json())["troubles"]
                 assert f"127.0.0.1:{behind.port}" in trouble
             await behind.start(behind.port)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT):
                 while True:
                     async with http.get(url) as answer:
                         if answer.status == 200:
@@ -104,7 +112,7 @@ async def test_health_is_503_while_the_buffer_is_full() -> None:
         async with running_relay(text) as relay, client_of(relay) as client:
             assert relay.monitor is not None
             await client.send(PAIR.raw)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT):
                 while not any("mem_buf_limit" in trouble for trouble in relay.troubles()):
                     await asyncio.sleep(0.01)
             async with http.get(relay.monitor.address + "/api/v1/health") as answer:
@@ -231,10 +239,10 @@ async def test_a_stop_reads_nothing_more_even_where_a_full_buffer_drains() -> No
         )
         async with running_relay(text) as relay, client_of(relay) as client:
             sending = asyncio.create_task(client.send(b"".join(frame.raw for frame in frames)))
-            await behind.received(6)
-            await asyncio.wait([sending], timeout=0.1)
+            await until(lambda: any("mem_buf_limit" in reason for reason in relay.unready()))
+            await until(lambda: len(behind.frames) == relay.pending)
             stopping = asyncio.create_task(relay.stop())
-            await asyncio.sleep(0.05)
+            await until(lambda: "stopping" in list(relay.unready()))
             taken = len(behind.frames)
             behind.acknowledge()
             await stopping
@@ -304,7 +312,7 @@ async def test_it_is_ready_from_its_start_to_its_stop_unless_it_has_no_room() ->
         assert list(relay.unready()) == []
         async with client_of(relay) as client:
             await client.send(PAIR.raw)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT):
                 while not any("mem_buf_limit" in reason for reason in relay.unready()):
                     await asyncio.sleep(0.01)
             await behind.received(1)

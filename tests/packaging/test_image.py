@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.image import DOCKERFILE, ROOT
-from support.relays import free_ports
+from support.ports import free_ports
 from support.target import WAIT, target
 
 PREFIX, SOURCES, CONFIG = "/opt/fluent-eql", "/src", "/etc/fluent-eql"
@@ -33,6 +33,11 @@ def moved(text: str, folder: Path) -> str:
     for path in (PREFIX, SOURCES, CONFIG):
         text = text.replace(path, f"{folder}{path}")
     return text
+
+
+def with_ports(text: str, ports: dict[str, int]) -> str:
+    """A text with other ports in the place of the image's."""
+    return re.sub(rf"\b({'|'.join(ports)})\b", lambda found: str(ports[found[0]]), text)
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +72,13 @@ async def test_the_image_serves_and_its_health_check_passes(image: Path) -> None
     health = json.loads(step(r"^HEALTHCHECK .*CMD (\[.*\])$"))
     command = json.loads(step(r"^ENTRYPOINT (.*)$")) + json.loads(step(r"^CMD (.*)$"))
     async with target() as behind:
-        text = path.read_text().replace("24225", str(listening)).replace("2021", str(watched))
-        path.write_text(text.replace("24224", str(behind.port)))
+        ports = {"24225": listening, "2021": watched, "24224": behind.port}
+        path.write_text(with_ports(path.read_text(), ports))
         process = subprocess.Popen(  # noqa: ASYNC220
             [moved(part, image) for part in command], cwd=image, stderr=subprocess.PIPE
         )
         try:
-            check = [moved(part, image).replace("2021", str(watched)) for part in health]
+            check = [moved(with_ports(part, ports), image) for part in health]
             async with asyncio.timeout(WAIT):
                 while (
                     await asyncio.to_thread(subprocess.run, check, capture_output=True)

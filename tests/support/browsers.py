@@ -35,7 +35,7 @@ async def chromium(api: Any) -> AsyncIterator[Any]:
     """A running browser."""
     async with api.async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=120_000
         )
         try:
             yield browser
@@ -55,7 +55,7 @@ async def looking_at(
     complaints: list[str] = []
     context = await browser.new_context(**{"viewport": LARGE, "timezone_id": "UTC", **options})
     page = await context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))

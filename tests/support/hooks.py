@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-WAIT = 10
+from support.ports import held_port, port_of
+
+WAIT = 30
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was posted."""
+    """What was posted, and when in seconds of the monotonic clock."""
 
     path: str
     headers: dict[str, str]
     body: bytes
+    time: float = field(default_factory=time.monotonic)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -43,6 +48,7 @@ class Hook:
         self.open.set()
         self._tls: ssl.SSLContext | None = None
         self._runner: web.AppRunner | None = None
+        self._held: socket.socket | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -50,6 +56,9 @@ class Hook:
 
     async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Listen, on the port as before where there was one."""
+        if self._held is None:
+            self._held = held_port()
+            self.port = port_of(self._held)
         application = web.Application(client_max_size=1 << 30)
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._tls = tls or self._tls
@@ -59,13 +68,18 @@ class Hook:
             self._runner, "127.0.0.1", self.port, ssl_context=self._tls, reuse_address=True
         )
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Refuse connections."""
+        """Refuse connections; the port stays its own."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def close(self) -> None:
+        """Stop, and let go of the port."""
+        await self.stop()
+        if self._held is not None:
+            self._held.close()
 
     async def has_taken(self, count: int) -> None:
         """Wait until so many alerts or records were taken."""
@@ -98,4 +112,4 @@ async def hook(tls: ssl.SSLContext | None = None) -> AsyncIterator[Hook]:
         yield server
     finally:
         server.open.set()
-        await server.stop()
+        await server.close()

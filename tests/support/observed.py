@@ -14,7 +14,7 @@ import aiohttp
 import psutil
 
 from support.frames import ack_of, forward_frame
-from support.programs import FLUENT_EQL
+from support.programs import FLUENT_EQL, kill_and_wait
 from support.target import WAIT
 
 HTTP: dict[str, Any] = {"http_server": "on", "http_port": 0, "log_level": "info"}
@@ -90,8 +90,7 @@ async def observed_relay(folder: Path, text: str, **more: Any) -> AsyncIterator[
         await relay.listens()
         yield relay
     finally:
-        process.kill()
-        process.wait()
+        await asyncio.to_thread(kill_and_wait, process)
 
 
 class Chunks:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 FLUENT_EQL = Path(sys.executable).with_name("fluent-eql")
-WAIT = 30
+WAIT = 60
 
 
 def run_program(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[bytes]:
@@ -40,6 +43,27 @@ def port_of(process: subprocess.Popen[bytes]) -> int:
     raise AssertionError("the relay ended before it listened")
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and not only its exit code for a parent to collect."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill_and_wait(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program, and wait until what it has started has ended, too: that ends by itself."""
+    started = []
+    if process.poll() is None:
+        started = [child.pid for child in psutil.Process(process.pid).children()]
+    process.kill()
+    process.wait()
+    end = time.monotonic() + WAIT
+    while any(is_running(pid) for pid in started):
+        assert time.monotonic() < end, f"processes outlive the one that started them: {started}"
+        time.sleep(0.01)
+
+
 class Killed:
     """A program that is killed and started again."""
 
@@ -53,8 +77,7 @@ class Killed:
         self._start()
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        kill_and_wait(self._process)
 
     def _start(self) -> None:
         with open(self._log, "ab") as log:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -48,15 +47,6 @@ def configuration(
     )
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports on which nothing listens."""
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
-
-
 @asynccontextmanager
 async def running_relay(text: str) -> AsyncIterator[Relay]:
     """A relay that has started."""
@@ -66,6 +56,20 @@ async def running_relay(text: str) -> AsyncIterator[Relay]:
         yield relay
     finally:
         await relay.stop()
+
+
+async def taken(relay: Relay, frames: int) -> None:
+    """Wait until its inputs have taken so many frames."""
+    async with asyncio.timeout(WAIT):
+        while sum(_frames_taken(relay)) < frames:
+            await asyncio.sleep(0.005)
+
+
+def _frames_taken(relay: Relay) -> Iterator[float]:
+    for listener in relay.listeners:
+        for metric in listener.metrics():
+            if metric.name == "fluent_eql_input_frames_total":
+                yield metric.value
 
 
 class Client:

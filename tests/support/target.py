@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,8 +14,9 @@ from fluent_pipeline.protocol.acks import encode_ack
 from fluent_pipeline.protocol.frames import Frame, parse_frame
 from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.limits import Limits
+from support.ports import held_port, port_of
 
-WAIT = 20
+WAIT = 30
 
 
 class Target:
@@ -34,16 +36,27 @@ class Target:
         self._changed = asyncio.Condition()
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
+        self._held: socket.socket | None = None
 
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Listen, on any free port or on the one that it had."""
+        if self._held is None:
+            self._held = held_port()
+            self.port = port_of(self._held)
+        assert port in (0, self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
-        """Close the port and every connection."""
+        """Refuse connections and close every one; the port stays its own."""
         if self._server is not None:
             self._server.close()
         self.disconnect()
+
+    async def close(self) -> None:
+        """Stop, and let go of the port."""
+        await self.stop()
+        if self._held is not None:
+            self._held.close()
 
     def disconnect(self) -> None:
         """Break the connections; the port stays open."""
@@ -111,11 +124,11 @@ class Target:
 
 
 @asynccontextmanager
-async def target() -> AsyncIterator[Target]:
+async def target(made: Target | None = None) -> AsyncIterator[Target]:
     """A running target."""
-    made = Target()
+    made = made or Target()
     await made.start()
     try:
         yield made
     finally:
-        await made.stop()
+        await made.close()

@@ -19,12 +19,13 @@ class Share:
     """One target's part in the work.
 
     ``weight`` says how much it gets beside the others; a ``standby`` gets something only while
-    no other target is up. ``credit`` are the bytes that it may take; below 0 it has had more.
+    all other targets are down. ``credit`` are the bytes that it may take; below 0 it has had more.
+    ``is_up`` is None until it has been tried.
     """
 
     weight: float = 1
     standby: bool = False
-    is_up: bool = False
+    is_up: bool | None = None
     credit: float = 0
 
 
@@ -102,6 +103,6 @@ class Feed:
     def _may_take(self, taker: Taker) -> bool:
         if not taker.share.is_up or not taker.has_room:
             return False
-        return not taker.share.standby or not any(
-            other.share.is_up and not other.share.standby for other in self._takers
+        return not taker.share.standby or all(
+            other.share.is_up is False or other.share.standby for other in self._takers
         )

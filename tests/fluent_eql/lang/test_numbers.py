@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -208,7 +208,7 @@ def test_only_integers_and_floats_are_numbers(value: Any) -> None:
 
 @pytest.mark.parametrize("text", ["9" * 1_000_000, "-" + "9" * 999, "." + "1" * 998, "1e" * 500])
 def test_a_long_text_takes_no_long_time(text: str) -> None:
-    start = perf_counter()
+    start = process_time()
     for base in (None, 2, 13, 16):
         parse_number(text, base)
-    assert perf_counter() - start < 1
+    assert process_time() - start < 1

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -160,6 +160,6 @@ def test_case_is_folded_for_ascii_letters_alone(pattern: str, text: str, expecte
 )
 def test_patterns_with_many_stars_take_no_exponential_time(pattern: str) -> None:
     test = wildcard_matcher([pattern], insensitive=False)
-    start = perf_counter()
+    start = process_time()
     assert not test("a" * 5000)
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2

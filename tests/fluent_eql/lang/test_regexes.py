@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from itertools import pairwise
 from random import Random
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -309,9 +309,9 @@ def test_a_large_text_takes_time_in_proportion(pattern: str) -> None:
     test = regex_matcher([pattern], insensitive=True)
     disorder = "".join(Random(1).choices("a ", k=2**18))
     for text in ("a" * 2**20, "a  aa" * 200_000, disorder):
-        start = perf_counter()
+        start = process_time()
         assert not test(text)
-        assert perf_counter() - start < 5
+        assert process_time() - start < 5
 
 
 def test_twice_the_text_takes_twice_the_time() -> None:
@@ -319,7 +319,10 @@ def test_twice_the_text_takes_twice_the_time() -> None:
     times = []
     for size in (2**14, 2**15, 2**16):
         text = "".join(Random(size).choices("ab", k=size))
-        start = perf_counter()
-        assert not test(text)
-        times.append(perf_counter() - start)
+        tries = []
+        for _ in range(3):
+            start = process_time()
+            assert not test(text)
+            tries.append(process_time() - start)
+        times.append(min(tries))
     assert all(later < 5 * earlier for earlier, later in pairwise(times)), times

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -190,10 +190,10 @@ def test_texts_are_put_one_after_another_unless_one_is_null() -> None:
     [("a" * 2**20, "a" * 2**19 + "b"), ("a" * 2**20, "b" + "a" * 2**19), ("ab" * 2**19, "b" * 9)],
 )
 def test_searching_takes_time_in_proportion(text: str, part: str) -> None:
-    start = perf_counter()
+    start = process_time()
     for insensitive in (False, True):
         contains(text, part, insensitive=insensitive)
         index_of(text, part, insensitive=insensitive)
         between(text, "a", part, insensitive=insensitive)
         between(text, "a", part, True, insensitive=insensitive)
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from itertools import product
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -133,10 +133,10 @@ def test_two_fields_have_a_result_for_each_pair_of_their_values(
 
 def test_the_combinations_of_large_arrays_are_bounded() -> None:
     record = {"a": ["x" * 1000] * 10_000, "b": ["y"] * 10_000}
-    start = perf_counter()
+    start = process_time()
     assert len(results("concat(a, b)", record)) == MOST_COMBINATIONS
     assert len(results("concat(concat(a, b), concat(b, a))", record)) == MOST_COMBINATIONS
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2
     assert len(results("length(a)", record)) == 10_000
 
 

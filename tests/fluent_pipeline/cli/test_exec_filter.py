@@ -252,13 +252,14 @@ def test_as_a_program_it_reads_what_its_pipe_holds_before_it_stops() -> None:
 
 
 def test_as_a_program_it_stops_while_its_input_goes_on() -> None:
-    with subprocess.Popen(["yes", "{}"], stdout=subprocess.PIPE) as source:
+    endless = line({"text": "x" * 1000})
+    with subprocess.Popen(["yes", endless.rstrip()], stdout=subprocess.PIPE) as source:
         child = subprocess.Popen(
             [FLUENT_EQL, "filter"], stdin=source.stdout, stdout=subprocess.PIPE
         )
         with child:
             assert child.stdout is not None
-            assert child.stdout.readline() == b"{}\n"
+            assert child.stdout.readline() == endless
             child.send_signal(signal.SIGTERM)
             child.communicate(timeout=WAIT)
         source.kill()

@@ -323,13 +323,16 @@ def test_a_rule_that_is_wrong_is_told_and_nothing_is_read(
     assert err.startswith(f"fluent-eql: {rule}:1:")
 
 
-@pytest.mark.parametrize("options", ["", "--reorder-window 2s"])
-def test_a_reader_that_goes_away_is_no_trouble(options: str) -> None:
-    command = f"'{FLUENT_EQL}' replay --json {options} '{EVENTS}' | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("options", [[], ["--reorder-window", "2s"]])
+def test_a_reader_that_goes_away_is_no_trouble(options: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [FLUENT_EQL, "replay", "--json", *options, EVENTS]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
     assert done.returncode == 141
-    assert "roken pipe" not in done.stderr
-    assert "Traceback" not in done.stderr
+    assert b"roken pipe" not in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_an_output_that_is_full_is_not_taken_for_an_unreadable_input() -> None:

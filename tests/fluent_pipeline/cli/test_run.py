@@ -28,7 +28,8 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_records_go_through_and_sigterm_ends_it_well(tmp_path: Path) -> None:
-    config = written(tmp_path, QUIET % 0)
+    held = "{name: eql, reorder_window: 1h}"
+    config = written(tmp_path, (QUIET % 0).replace("{name: eql}", held))
     scene = Scene()
     network = forward_frame([scene.network(0)], chunk="n")
     file = forward_frame([scene.file(SECOND)], chunk="f")

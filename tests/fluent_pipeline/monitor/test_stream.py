@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from fluent_pipeline.monitor import stream
+from fluent_pipeline.monitor import server, stream
 from fluent_pipeline.monitor.kept import KeptAlerts
 from support.monitors import Asking, alert_of, evidence_of, serving
-
-WAIT = 10
+from support.target import WAIT
 
 
 @asynccontextmanager
@@ -115,7 +114,7 @@ async def test_a_reader_that_falls_behind_what_is_kept_is_told() -> None:
 async def test_a_reader_that_takes_nothing_is_cut_off_and_others_are_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stream, "SLOWEST", 0.2)
+    monkeypatch.setattr(stream, "SLOWEST", 2)
     alerts = KeptAlerts()
     async with serving(alerts) as asking, reading(asking) as slow, reading(asking) as quick:
         await event(slow)
@@ -138,6 +137,7 @@ async def size_of_event(answer: aiohttp.ClientResponse) -> int:
     async with asyncio.timeout(WAIT):
         while end != b"\n\n":
             data = await answer.content.readany()
+            assert data, "cut off"
             size, end = size + len(data), (end + data)[-2:]
     return size
 
@@ -154,10 +154,11 @@ async def test_there_are_no_more_readers_than_a_bound(monkeypatch: pytest.Monkey
                 await asyncio.sleep(0.01)
 
 
-async def test_a_stop_ends_the_streams_at_once() -> None:
+async def test_a_stop_ends_the_streams_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LAST_ANSWERS", 3600)
     async with serving() as asking, reading(asking) as answer:
         await event(answer)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT):
             await asking.server.stop()
             assert await answer.content.read() == b""
 

@@ -77,7 +77,7 @@ async def test_a_held_frame_leaves_when_its_time_has_come_without_another_coming
     delivered = asyncio.Event()
     driver.accept(forward_frame([{"a": 1}]), delivered.set)
     assert output.pending == 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await output.taken.get()
         await delivered.wait()
 

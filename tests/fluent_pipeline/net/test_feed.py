@@ -70,6 +70,18 @@ async def test_a_standby_gets_something_only_while_no_other_is_up() -> None:
     assert spare.taken == list(range(50))
 
 
+async def test_a_standby_gets_nothing_until_the_others_have_been_tried() -> None:
+    taker, spare = Taker(), Taker(standby=True)
+    feed = await feed_of(spare)
+    feed.join(taker)
+    feed.queue.extend(range(5))  # type: ignore[arg-type]
+    feed.deal()
+    assert spare.taken == []
+    feed.went_down(taker, [])
+    feed.deal()
+    assert spare.taken == list(range(5))
+
+
 async def test_a_standby_gets_nothing_while_another_is_up_without_room() -> None:
     spare = Taker(standby=True)
     feed = await feed_of(Taker(room=0), spare, items=5)

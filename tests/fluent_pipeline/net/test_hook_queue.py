@@ -48,7 +48,7 @@ async def test_a_receipt_waits_until_the_disk_has_what_is_put(tmp_path: Path) ->
     assert queue.put(b"12345", "a1", held.receipt) is None
     held.receipt.release()
     assert (held.delivered.is_set(), queue.pending, given) == (False, 1, [])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await held.delivered.wait()
     assert [(waiting.name, waiting.load()) for waiting in given] == [("a1", b"12345")]
     assert (queue.pending, queue.survives) == (0, True)
@@ -89,7 +89,7 @@ async def test_a_disk_that_cannot_sync_holds_no_receipt_and_is_told(
     queue.start()
     queue.put(b"12345", "a1", held.receipt)
     held.receipt.release()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await held.delivered.wait()
     assert "may not survive a crash of the machine: [Errno 5]" in caplog.text
     assert len(given) == 1
@@ -131,7 +131,7 @@ async def test_what_cannot_be_noted_as_posted_is_there_again_after_a_restart(
     queue.start()
     queue.put(b"12345", "a1", held.receipt)
     held.receipt.release()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await held.delivered.wait()
     monkeypatch.setattr(buffer, "delivered", fail)
     given[0].done()

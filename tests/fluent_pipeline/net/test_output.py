@@ -42,7 +42,7 @@ async def test_frames_are_delivered_in_the_order_in_which_they_were_sent() -> No
     for tag in "abc":
         output.send(outgoing(tag))
         output.gate.release()
-    await output.stop(10)
+    await output.stop(30)
     assert (output.delivered, output.pending) == (["a", "b", "c"], 0)
 
 
@@ -54,7 +54,7 @@ async def test_a_stop_returns_as_soon_as_nothing_is_pending() -> None:
     await asyncio.sleep(0)
     assert not stopping.done()
     output.gate.release()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await stopping
 
 

@@ -69,6 +69,7 @@ async def test_records_pass_over_tls_with_the_certificate_checked(
     async with through_tls(server, client) as (sender, behind, _):
         await sender.send(FRAME * 3)
         await sender.read_until(ack_of("c") * 3)
+        await behind.received(3)
         assert behind.raw == FRAME * 3
 
 
@@ -177,6 +178,7 @@ async def test_new_certificates_are_used_for_new_connections_and_old_ones_go_on(
         inner.renew_certificates()
         await sender.send(FRAME)
         await sender.read_until(ack_of("c") * 2)
+        await behind.received(2)
         context = ssl.create_default_context(cafile=str(authority.file))
         _, writer = await asyncio.open_connection(
             "127.0.0.1", port_of(inner), ssl=context, server_hostname="renewed"

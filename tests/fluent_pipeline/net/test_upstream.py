@@ -45,6 +45,7 @@ async def test_without_acks_from_the_target_the_client_is_acknowledged_when_it_i
         async with running_relay(config_for(behind.port)) as relay, client_of(relay) as client:
             await client.send(SENT)
             await client.read_until(ACKS)
+            await behind.received(5)
         assert behind.raw == SENT
 
 
@@ -58,6 +59,7 @@ async def test_while_the_target_is_down_nothing_is_acknowledged_and_nothing_is_l
             await behind.start(behind.port)
             await client.read_until(ACKS)
             await health(relay, wanted=True)
+            await behind.received(5)
         assert behind.raw == SENT
 
 
@@ -121,7 +123,9 @@ async def test_a_frame_without_a_chunk_is_not_waited_for() -> None:
 class Nonsense(Target):
     """Answers the first frame with bytes that are no acknowledgement."""
 
-    answers = [b"\x93\x01\x02\x03", b"\xc1"]
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = [b"\x93\x01\x02\x03", b"\xc1"]
 
     def _ack(self, frame: Any, writer: asyncio.StreamWriter) -> None:
         if self.answers:
@@ -133,13 +137,11 @@ class Nonsense(Target):
 async def test_an_answer_that_is_no_ack_breaks_the_connection_and_loses_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    behind = Nonsense()
-    await behind.start()
-    text = config_for(behind.port, require_ack_response=True)
-    async with running_relay(text) as relay, client_of(relay) as client:
-        await client.send(FRAMES[0].raw)
-        await client.read_until(ack_of("c0"))
-    await behind.stop()
+    async with target(Nonsense()) as behind:
+        text = config_for(behind.port, require_ack_response=True)
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(FRAMES[0].raw)
+            await client.read_until(ack_of("c0"))
     assert "expected an acknowledgement" in caplog.text
     assert len(behind.frames) == 3
 
@@ -150,13 +152,11 @@ async def test_acks_of_unknown_chunks_are_passed_over() -> None:
             writer.write(ack_of("unknown"))
             super()._ack(frame, writer)
 
-    behind = Chatty()
-    await behind.start()
-    text = config_for(behind.port, require_ack_response=True)
-    async with running_relay(text) as relay, client_of(relay) as client:
-        await client.send(SENT)
-        await client.read_until(ACKS)
-    await behind.stop()
+    async with target(Chatty()) as behind:
+        text = config_for(behind.port, require_ack_response=True)
+        async with running_relay(text) as relay, client_of(relay) as client:
+            await client.send(SENT)
+            await client.read_until(ACKS)
     assert len(behind.frames) == 5
 
 

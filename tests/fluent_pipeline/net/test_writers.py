@@ -38,7 +38,7 @@ async def written_by(write: Writing, frame: Frame) -> list[tuple[str, bytes]]:
     delivered = asyncio.Event()
     output.start()
     output.send(outgoing(frame, delivered))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await delivered.wait()
     await output.stop(1)
     return write.written
@@ -61,15 +61,15 @@ async def test_a_write_that_fails_is_tried_again_and_told_as_trouble() -> None:
     delivered = asyncio.Event()
     output.start()
     output.send(outgoing(forward_frame([{"a": 1}]), delivered))
-    await asyncio.to_thread(write.failed.wait, 10)
+    await asyncio.to_thread(write.failed.wait, 30)
     await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while output.trouble is None:
             await asyncio.sleep(0.001)
     assert "No space left on device" in output.trouble
     assert output.pending == 1
     write.error = None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await delivered.wait()
     assert (output.trouble, output.pending) == (None, 0)
     await output.stop(1)
@@ -81,7 +81,7 @@ async def test_a_stop_waits_for_what_is_pending() -> None:
     delivered = asyncio.Event()
     output.start()
     output.send(outgoing(forward_frame([{"a": 1}]), delivered))
-    await output.stop(10)
+    await output.stop(30)
     assert delivered.is_set()
 
 

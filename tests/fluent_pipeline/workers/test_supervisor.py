@@ -20,11 +20,13 @@ import pytest
 from support.events import SECOND, Scene
 from support.frames import ack_of, forward_frame
 from support.observed import HTTP, Observed, observed_relay
-from support.programs import run_program
-from support.relays import configuration, free_ports
+from support.ports import free_ports
+from support.programs import is_running, run_program
+from support.relays import configuration
 from support.target import WAIT, Target, target
 
 CONNECTIONS = 24
+FRAMES = 'fluent_eql_input_frames_total{name="forward.0"}'
 
 
 @asynccontextmanager
@@ -72,6 +74,14 @@ async def metrics(relay: Observed) -> dict[str, float]:
     }
 
 
+async def taken(relay: Observed, frames: int) -> dict[str, float]:
+    """The metrics, once the workers have told of so many frames."""
+    async with asyncio.timeout(WAIT):
+        while (found := await metrics(relay)).get(FRAMES, 0) < frames:
+            await asyncio.sleep(0.05)
+    return found
+
+
 async def ended(relay: Observed) -> int:
     async with asyncio.timeout(WAIT):
         return await asyncio.to_thread(relay.process.wait)
@@ -88,11 +98,7 @@ async def test_sequences_are_found_whichever_workers_their_events_come_to(tmp_pa
         tagged = [event for event in behind.all_events() if "eql" in event.record]
         assert len(tagged) == CONNECTIONS
         assert len(workers) == 2
-        async with asyncio.timeout(WAIT):
-            while (found := await metrics(relay))[
-                'fluent_eql_input_frames_total{name="forward.0"}'
-            ] < 2 * CONNECTIONS:
-                await asyncio.sleep(0.05)
+        found = await taken(relay, 2 * CONNECTIONS)
         assert found["fluent_eql_workers"] == 2
         alerts = [value for name, value in found.items() if "alerts_total" in name]
         assert sum(alerts) == CONNECTIONS
@@ -129,12 +135,12 @@ async def test_a_stop_decides_and_delivers_what_is_held(tmp_path: Path) -> None:
         scene = Scene()
         await acknowledged(relay.port, 0, scene.network(0))
         sending = asyncio.create_task(acknowledged(relay.port, 1, scene.file(SECOND)))
-        await asyncio.sleep(0.2)
+        await taken(relay, 2)
         assert not sending.done()
         relay.process.send_signal(signal.SIGTERM)
         await sending
         assert await ended(relay) == 0
-        assert not any(psutil.pid_exists(pid) for pid in workers)
+        assert not any(is_running(pid) for pid in workers)
         assert [("eql" in event.record) for event in behind.all_events()] == [False, True]
 
 
@@ -160,14 +166,14 @@ async def test_a_worker_that_is_killed_ends_all_so_that_all_start_again(tmp_path
         os.kill(workers[0], signal.SIGKILL)
         assert await ended(relay) == 1
         assert f"worker {workers[0]} ended with -9" in relay.log
-        assert not psutil.pid_exists(workers[1])
+        assert not is_running(workers[1])
 
 
 async def test_no_worker_outlives_the_relay(tmp_path: Path) -> None:
     async with two_workers(tmp_path) as (_, relay, workers):
         relay.process.kill()
         async with asyncio.timeout(WAIT):
-            while any(psutil.pid_exists(pid) for pid in workers):
+            while any(is_running(pid) for pid in workers):
                 await asyncio.sleep(0.02)
 
 
