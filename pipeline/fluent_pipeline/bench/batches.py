@@ -7,7 +7,6 @@ one likes in little memory, and making it costs the client next to nothing.
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +14,10 @@ from typing import Any
 
 from fluent_eql.event import encode_value
 from fluent_eql.event_time import iso_8601
-from fluent_pipeline.bench.defend import (
-    MILLISECOND,
-    OUTSIDE,
-    Host,
-    background,
-    file_event,
-    host,
-    network_event,
-)
+from fluent_pipeline.bench.defend import MILLISECOND, OUTSIDE, file_event, host, network_event
+from fluent_pipeline.bench.details import Server, detailed, everyday, run_of
+from fluent_pipeline.bench.programs import Program
+from fluent_pipeline.bench.server import REFRESH_SCRIPT, SERVICE
 from fluent_pipeline.bench.workloads import Form, Workload
 from fluent_pipeline.protocol.compression import deflate
 from fluent_pipeline.protocol.entries import encode_time
@@ -32,6 +26,8 @@ from fluent_pipeline.protocol.splice import array_header
 TAG = "endpoint.events"
 START = 1_764_000_000 * 10**9
 HOSTS = 20
+SESSION_DATA_EVERY = 10
+"""Of so many hosts one has a policy that collects session data."""
 TEMPLATES = 8
 FILES_EVERY = 40
 """Of so many batches one has files for candidates, which complete a sequence; the others have
@@ -47,6 +43,15 @@ agents begin the ids of their own with."""
 
 SENT_AT = slice(1, 17)
 """Where in a chunk's id the time of sending is, in hexadecimal nanoseconds."""
+
+WORKER = Program(
+    "/tmp/.cache/worker",
+    ("/tmp/.cache/worker", "--out", "/opt/out"),
+    SERVICE,
+    parent=REFRESH_SCRIPT,
+    directory="/tmp/.cache",
+)
+"""What the candidates run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,43 +176,27 @@ def _offsets(raw: bytes, marker: bytes) -> Iterator[int]:
 def _records(workload: Workload, seed: int, *, files: bool) -> Iterator[dict[str, Any]]:
     """The records of a batch, the candidates among them evenly spread."""
     source = random.Random(seed)
-    hosts = [host(number) for number in range(HOSTS)]
+    servers = [
+        Server(host(number), session_data=number % SESSION_DATA_EVERY == 0)
+        for number in range(HOSTS)
+    ]
     share = workload.candidates
     for number in range(workload.batch):
-        time = START + number * MILLISECOND
         if int((number + 1) * share) > int(number * share):
-            yield detailed(_candidate(hosts[0], files=files))
+            yield _candidate(servers[0], files=files)
         else:
-            yield detailed(background(source, hosts, time))
+            yield everyday(source, servers, START + number * MILLISECOND)
 
 
-def _candidate(on: Host, *, files: bool) -> dict[str, Any]:
-    process = on.process("/tmp/.cache/worker", 4711) | {"entity_id": ENTITY}
+def _candidate(server: Server, *, files: bool) -> dict[str, Any]:
+    run = run_of(WORKER, 4711, START)
+    process = server.host.process(WORKER.executable, run.pid) | {"entity_id": ENTITY}
     if files:
-        record = file_event(on, process, START, "/opt/out/report.bin")
+        record = file_event(server.host, process, START, "/opt/out/report.bin")
     else:
-        record = network_event(on, process, START, OUTSIDE[0])
-    return record | {"@timestamp": TIME, "event": record["event"] | {"id": EVENT_ID}}
-
-
-def detailed(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with what Defend's events also have, and no rule here looks at."""
-    process = record["process"]
-    name = process["name"]
-    more = {
-        "args": [name, "--config", "/etc/app/settings.yaml"],
-        "args_count": 3,
-        "command_line": f"{name} --config /etc/app/settings.yaml",
-        "working_directory": "/srv/app",
-        "hash": {
-            algorithm: hashlib.new(algorithm, name.encode(), usedforsecurity=False).hexdigest()
-            for algorithm in ("md5", "sha1", "sha256")
-        },
-        "parent": process["parent"] | {"executable": "/usr/bin/bash", "name": "bash"},
-        "session_leader": process["parent"] | {"executable": "/usr/sbin/sshd", "name": "sshd"},
-        "thread": {"capabilities": {"effective": ["CAP_CHOWN", "CAP_SETUID"]}},
-    }
-    return record | {"process": process | more, "group": {"id": "1000", "name": "svc"}}
+        record = network_event(server.host, process, START, OUTSIDE[0])
+    record |= {"@timestamp": TIME, "event": record["event"] | {"id": EVENT_ID}}
+    return detailed(record, server, run, START)
 
 
 def _entry(record: dict[str, Any], form: Form) -> bytes:

@@ -137,12 +137,22 @@ def background(random: random.Random, hosts: list[Host], time: int) -> dict[str,
     """One harmless event of a program in a system directory."""
     on = random.choice(hosts)
     process = on.process(random.choice(PROGRAMS), random.randrange(300, 4000))
+    action = action_of(random)
+    if action == "connection_attempted":
+        return network_event(on, process, time, random.choice(OUTSIDE + INSIDE))
+    if action == "creation":
+        return file_event(on, process, time, random.choice(FILES))
+    return process_event(on, process, time, action)
+
+
+def action_of(random: random.Random) -> str:
+    """The action of a harmless event, each as often as it is in a stream."""
     kind = random.random()
     if kind < 0.35:
-        return network_event(on, process, time, random.choice(OUTSIDE + INSIDE))
+        return "connection_attempted"
     if kind < 0.7:
-        return file_event(on, process, time, random.choice(FILES))
-    return process_event(on, process, time, random.choice(("fork", "exec", "end")))
+        return "creation"
+    return random.choice(("fork", "exec", "end"))
 
 
 def candidate(random: random.Random, hosts: list[Host], time: int, entities: int) -> dict[str, Any]:

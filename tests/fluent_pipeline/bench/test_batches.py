@@ -5,7 +5,14 @@ from dataclasses import replace
 import msgpack
 import pytest
 
-from fluent_pipeline.bench.batches import FILES_EVERY, HELD, PASSING, SENT_AT, Batches
+from fluent_pipeline.bench.batches import (
+    FILES_EVERY,
+    HELD,
+    PASSING,
+    SENT_AT,
+    TEMPLATES,
+    Batches,
+)
 from fluent_pipeline.bench.workloads import MAIN, Form, Workload
 from fluent_pipeline.protocol.entries import EntryKind, walk
 from fluent_pipeline.protocol.frames import Frame, Mode, frame_of, parse_frame
@@ -56,7 +63,20 @@ def test_main_is_what_fluent_bit_sends_by_default() -> None:
     raw = bytes(Batches(MAIN).batch(0, 0))
     assert frame_of(raw).mode is Mode.FORWARD
     assert frame_of(raw).count == 500
-    assert 1_350 < len(raw) / 500 < 1_550
+
+
+def test_an_entry_of_main_has_about_1_4_kilobytes() -> None:
+    batches = Batches(MAIN)
+    sizes = [len(batches.batch(number, 0)) / MAIN.batch for number in range(TEMPLATES)]
+    assert 1_370 < sum(sizes) / len(sizes) < 1_460
+
+
+def test_the_entity_of_a_candidate_is_that_of_its_process_alone() -> None:
+    batches = Batches(replace(SMALL, candidates=1.0))
+    for record in records_of(batches, 0):
+        process = record["process"]
+        assert isinstance(process, dict)
+        assert str(process).count(process["entity_id"]) == 1
 
 
 def test_a_chunk_tells_when_it_was_sent_and_no_two_are_the_same() -> None:
