@@ -6,10 +6,9 @@ is filed under its key unread: its conditions are tested when it is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
-from fluent_eql.detection import JoinValues
-from fluent_eql.fields import Projection
+from fluent_eql.keys import NO_KEY, KeyReader
 from fluent_eql.lang import JoinKey, SequenceQuery, Stage, nodes
 from fluent_eql.needles import groups_of
 
@@ -26,10 +25,8 @@ class Deferral:
     def __init__(self, completing: Texts, others: Iterable[Texts], by: tuple[JoinKey, ...]) -> None:
         self._completing = completing
         self._others = tuple(others)
-        self._projection = Projection(key.name for key in by)
-        names = self._projection.names
-        self._places = [names.index(key.name) for key in by if key.name in names]
-        self._is_ordered = self._places == list(range(len(by)))
+        self._reader = KeyReader([[key.name for key in by]]) if by else None
+        self._lacking = None if any(key.optional for key in by) else NO_KEY
 
     @classmethod
     def of(cls, query: SequenceQuery, completing: Stage) -> Deferral | None:
@@ -58,12 +55,15 @@ class Deferral:
                 return True
         return False
 
-    def key_of(self, raw: bytes) -> JoinValues | None:
-        """The values of a record's join keys; None where it has not one of each, which is text."""
-        found = self._projection.texts(raw)
-        if found is None or self._is_ordered:
-            return found
-        return tuple([found[place] for place in self._places])
+    def key_of(self, raw: bytes) -> Hashable | None:
+        """The join key of a record; NO_KEY or None as :meth:`KeyReader.keys_of` says.
+
+        None as well where a field has no value that need not have one, or there are no fields.
+        """
+        if self._reader is None:
+            return None
+        [key] = self._reader.keys_of(raw)
+        return self._lacking if key == NO_KEY else key
 
 
 def texts_of(expression: nodes.Expression) -> Texts:

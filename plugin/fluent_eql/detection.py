@@ -130,11 +130,12 @@ class EventRule:
 class SequenceRule:
     """A rule of several events, and what is remembered of those that came.
 
-    ``number`` is its place among the rules.
+    ``number`` is its place among the rules, ``bit`` stands for it in sums of rules.
     """
 
     def __init__(self, number: int, rule: Rule, query: SequenceQuery, settings: EqlOptions) -> None:
         self.number = number
+        self.bit = 1 << number
         self.rule = rule
         self.matched = 0
         self.filed = 0
@@ -173,6 +174,12 @@ class SequenceRule:
         if self._all_happen or not self._numbers.isdisjoint(found.stages):
             return event
         return Event(event.tag, event.time, b"")
+
+    def waits_unread(self, ttl: int) -> bool:
+        """Whether its events may wait with those of others that are remembered for ``ttl``."""
+        keys = [key for stage in self.query.stages for key in stage.by]
+        is_plain = self._all_happen and keys and not any(key.optional for key in keys)
+        return bool(is_plain) and self.matcher.ttl == ttl
 
     @property
     def completing(self) -> Stage:
@@ -298,6 +305,11 @@ def _last_first(
     runs = groupby(numbers, key=lambda number: id(stages[number]))
     repeated = [tuple(run) for _, run in runs]
     return [(run, stages[run[0]].condition.matches, stages[run[0]].by) for run in repeated]
+
+
+def least_ttl(settings: EqlOptions) -> int:
+    """For how long events are remembered at least, in nanoseconds."""
+    return settings.state_ttl or LEAST_TTL
 
 
 def _ttl(query: SequenceQuery, settings: EqlOptions) -> int:

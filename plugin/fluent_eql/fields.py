@@ -73,10 +73,11 @@ class Projection:
         self._no_unusual = (None,) * (len(unusual) + 2)
         self._are_few = len(wanted) <= MOST_AT_ONCE and len(wanted) == len(self._names)
 
-    def texts(self, raw: bytes) -> tuple[str, ...] | None:
-        """The fields' values, in the order of their names, where each has one and it is text.
+    def leaves(self, raw: bytes) -> tuple[Any, ...] | None:
+        """What stands where the names end, in the order of the names; None where nothing does.
 
-        None where that is not so, or is not told so fast. Raises nothing.
+        None alone where a record spells one of them in a rare way, where there are many names, or
+        where the record cannot be read so. Raises nothing.
         """
         if self._shape is None or not self._are_few:
             return None
@@ -84,17 +85,14 @@ class Projection:
             root = self._decode(raw)
             if self._unusual(root) != self._no_unusual:
                 return None
-            found: tuple[Any, ...] = self._usual(root)[:-2]
+            found: tuple[Any, ...] = self._usual(root)
         except (msgspec.MsgspecError, ValueError, RecursionError, AttributeError):
             return None
-        for leaf in found:
-            if leaf.__class__ is not str:
-                return None
         return found
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names, in the order of :meth:`texts`."""
+        """The names, in the order of :meth:`leaves`, which gives two more."""
         return self._names
 
     def fields(self, raw: bytes) -> FieldValues:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import count
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -13,29 +12,23 @@ from fluent_eql.alert import Alert
 from fluent_eql.api import KEEP, Body, Emission, Metric, Note, Outcome, Problem, Replace
 from fluent_eql.detection import (
     EvictionWarnings,
-    Observation,
     SequenceRule,
-    StagesOfKey,
     typed_key,
 )
 from fluent_eql.enrich import enrich
 from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
-from fluent_eql.held import Held, Subject, Unread, match_of, note_of
+from fluent_eql.held import Held, Subject, match_of, note_of
 from fluent_eql.inspection import Inspection
+from fluent_eql.intake import Intake
 from fluent_eql.loading import load_for
 from fluent_eql.match.agenda import Agenda
 from fluent_eql.match.entity import Entity
-from fluent_eql.match.machine import StageMatch, order_of
-from fluent_eql.match.window import ReorderWindow
+from fluent_eql.match.machine import StageMatch
 from fluent_eql.notes import decode_note, digest_of
 from fluent_eql.rules import Rule
 from fluent_eql.running import RunningRules, changes_between
 from fluent_eql.settings import EqlOptions, fixed_keys_changed
-from fluent_eql.splice import is_map
-
-WORTH_DEFERRING = 2
-"""The number of rules up to which it costs less to file an event for each than to read it."""
 
 
 class _Undecided(NamedTuple):
@@ -62,11 +55,8 @@ class EqlFilter:
         self.refused: tuple[SourceError, ...] = ()
         self.skipped: tuple[tuple[str, str], ...] = ()
         self._running = RunningRules(rules, settings)
-        self._window: ReorderWindow[SequenceRule] = ReorderWindow(settings.reorder_window)
+        self._intake = Intake(self._running, settings)
         self._agenda: Agenda[_Undecided] = Agenda()
-        self._arrivals = count()
-        self._is_noting = False
-        self._decoded = 0
         self._alerts: Counter[tuple[str, bool]] = Counter()
         self._evictions = EvictionWarnings()
 
@@ -116,11 +106,17 @@ class EqlFilter:
         self._decide_due(now, outcome)
         for sequence in self._running.sequences.values():
             sequence.matcher.expire(now)
+        self._intake.followers.expire(now)
         outcome.warnings += self._evictions.due(self._running.sequences.values(), now)
         return outcome
 
     def next_deadline(self) -> int | None:
-        times = (self._window.next_deadline(), self._agenda.next_due() if self._is_timed else None)
+        intake = self._intake
+        times = (
+            intake.window.next_deadline(),
+            intake.followers.next_deadline(),
+            self._agenda.next_due() if self._is_timed else None,
+        )
         return min((time for time in times if time is not None), default=None)
 
     def flush(self, now: int) -> Outcome:
@@ -130,8 +126,10 @@ class EqlFilter:
         with one, a sequence whose time has not passed is left undecided.
         """
         outcome = Outcome()
-        for waiting in self._window.all():
-            self._read(waiting.rule, waiting.entity)
+        for held in self._intake.followers.all():
+            self._let_go(held, outcome)
+        for waiting in self._intake.window.all():
+            self._intake.read(waiting.rule, waiting.entity)
             self._decide(waiting.rule, waiting.entity, waiting.entity.take_all(), outcome)
         for undecided in self._agenda.take(None):
             self._end_of(undecided, outcome, is_over=not self._is_timed)
@@ -144,7 +142,7 @@ class EqlFilter:
 
     def recall(self, notes: Iterable[tuple[int, bytes]], now: int) -> list[str]:
         """Know noted stage matches again, see :class:`fluent_eql.api.Stateful`."""
-        self._is_noting = True
+        self._intake.is_noting = True
         sequences = {sequence.rule.id: sequence for sequence in self._running.sequences.values()}
         found: dict[Hashable, tuple[SequenceRule, StageMatch]] = {}
         unreadable, forgotten = 0, dict[str, None]()
@@ -161,9 +159,9 @@ class EqlFilter:
                 match = match_of(noted, now - age)
                 found[noted.rule_id, typed_key(noted.by), noted.order] = sequence, match
         for sequence, match in sorted(found.values(), key=lambda item: item[1].arrived):
-            self._remember(sequence, typed_key(match.subject.by), match)
+            self._intake.remember(sequence, typed_key(match.subject.by), match)
         numbered = [match.order[2] + 1 for _, match in found.values()]
-        self._arrivals = count(max(next(self._arrivals), *numbered, 0))
+        self._intake.number_from(max(numbered, default=0))
         told = [f"{rule_id}: what the rule remembered is forgotten" for rule_id in forgotten]
         return told + ([f"{unreadable} notes cannot be read"] if unreadable else [])
 
@@ -186,8 +184,8 @@ class EqlFilter:
         """
         outcome = Outcome()
         kept = successor._running.take_over(self._running)
-        for sequence, entity, match in self._window.without(kept):
-            self._read(sequence, entity)
+        for sequence, entity, match, _ in self._intake.window.without(kept):
+            self._intake.read(sequence, entity)
             self._decide(sequence, entity, entity.take(match.order), outcome)
         for undecided in self._agenda.take_where(lambda item: item.sequence not in kept):
             self._end_of(undecided, outcome, is_over=False)
@@ -195,6 +193,7 @@ class EqlFilter:
         self._settings = successor._settings
         self.refused, self.skipped = successor.refused, successor.skipped
         self._running = successor._running
+        self._intake.go_on_with(self._running, now)
         return outcome
 
     def metrics(self) -> Iterator[Metric]:
@@ -202,8 +201,9 @@ class EqlFilter:
             "fluent_eql_events_decoded_total",
             "Records that the screen let through to the rules",
             "counter",
-            self._decoded,
+            self._intake.decoded,
         )
+        yield from self._intake.followers.metrics()
         for rule in self.rules:
             for late in (False, True):
                 yield Metric(
@@ -224,117 +224,31 @@ class EqlFilter:
         return self._running.observer.observe(event).time
 
     def _take(self, event: Event, now: int, outcome: Outcome) -> Held | None:
-        """Look at one event: its single-event alerts, and its stage matches into the window.
-
-        What holds the event, if something does.
-        """
-        self._decoded += 1
-        numbers = self._not_deferred(event, now)
-        if not numbers:
-            return None
+        """Look at one event; what holds it, if something does."""
         try:
-            seen = self._running.observer.observe(event)
+            held = self._intake.take(event, now)
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
             return None
-        held: Held | None = None
-        matches: list[tuple[SequenceRule, StageMatch]] = []
-        for number in numbers:
-            sequence = self._running.sequences.get(number)
-            if sequence is None:
-                event_rule = self._running.events[number]
-                if event_rule.matches(seen):
-                    held = held or Held(event)
-                    held.alerts.append((number, event_rule.alert(seen, event), True))
-                continue
-            for found in sequence.stages_of(seen):
-                completes = sequence.last_stage in found.stages
-                if completes:
-                    held = held or Held(event)
-                    held.waiting += 1
-                kept = sequence.kept(event, found)
-                subject = Subject(kept, found.by, held if completes else None)
-                match = _match(seen, found, next(self._arrivals), now, subject)
-                self._remember(sequence, found.key, match)
-                sequence.matched += 1
-                if self._is_noting:
-                    matches.append((sequence, match))
-        if held is None:
-            self._note(event, matches, outcome)
-            return None
-        held.matches = matches
-        if held.waiting:
+        if held is None or held.waiting:
             return held
-        self._settle(held, outcome)
+        if held.alerts:
+            self._settle(held, outcome)
+        else:
+            self._note(event, held.matches, outcome)
         return None
 
-    def _not_deferred(self, event: Event, now: int) -> Sequence[int]:
-        """The rules, by their numbers, for which an event has to be read now.
-
-        For the others it is filed unread. Where notes are written, all events are read.
-        """
-        running = self._running
-        numbers = running.suspects(event.raw)
-        if self._is_noting or len(numbers) > WORTH_DEFERRING:
-            return numbers
-        if not event.raw or not is_map(event.raw):
-            return numbers
-        return [number for number in numbers if not self._defer(number, event, now)]
-
-    def _defer(self, number: int, event: Event, now: int) -> bool:
-        """File an event unread, where it completes nothing; whether it need not be read now."""
-        deferral = self._running.deferrals.get(number)
-        if deferral is None or deferral.may_complete(event.raw):
-            return False
-        if not deferral.may_stand(event.raw):
-            return True
-        key = deferral.key_of(event.raw)
-        if key is None:
-            return False
-        sequence = self._running.sequences[number]
-        entity = sequence.matcher.entity(key, now)
-        if entity.timeline is not None or len(entity.unread) >= sequence.matcher.max_pending:
-            return False
-        entity.unread.append(Unread(event, now, next(self._arrivals)))
-        sequence.filed += 1
-        return True
-
-    def _read(self, sequence: SequenceRule, entity: Entity) -> None:
-        """Read a key's unread events, and let those that satisfy a stage wait with the others."""
-        unread, entity.unread = entity.unread, []
-        for event, arrived, arrival in unread:
-            try:
-                seen = self._running.observer.observe(event)
-            except ValueError:
-                continue
-            for found in sequence.stages_of(seen):
-                subject = Subject(sequence.kept(event, found), found.by, None)
-                entity.add(_match(seen, found, arrival, arrived, subject))
-                sequence.matched += 1
-
-    def _remember(self, sequence: SequenceRule, key: Hashable, match: StageMatch) -> None:
-        """Let a stage match wait among those of its key.
-
-        It is run with the next one of the key that is due: that is one that could complete a
-        sequence, comes late, or is one of many.
-        """
-        matcher = sequence.matcher
-        entity = matcher.add(key, match)
-        if (
-            match.subject.held is not None
-            or entity.is_late(match)
-            or not len(entity.waiting) % matcher.max_pending
-        ):
-            self._window.add(sequence, entity, match)
-
     def _decide_due(self, now: int, outcome: Outcome) -> None:
-        for sequence, entity, match in self._window.due(now):
-            self._read(sequence, entity)
+        intake = self._intake
+        for held in intake.followers.due(now):
+            self._let_go(held, outcome)
+        for sequence, entity, match, _ in intake.window.due(now):
+            intake.read(sequence, entity)
             self._decide(sequence, entity, entity.take(match.order), outcome)
         if len(self._agenda) and self._is_timed:
             for undecided in self._agenda.take(now):
                 entity = undecided.entity
-                self._read(undecided.sequence, entity)
+                intake.read(undecided.sequence, entity)
                 batch = entity.take_until(undecided.deadline)
                 self._decide(undecided.sequence, entity, batch, outcome)
                 self._end_of(undecided, outcome, is_over=True)
@@ -446,10 +360,3 @@ class EqlFilter:
         for name, value in names.items():
             text = text.replace(name, value)
         return text
-
-
-def _match(
-    seen: Observation, found: StagesOfKey, arrival: int, arrived: int, subject: Subject
-) -> StageMatch:
-    order = order_of(seen.time, seen.tiebreaker, arrival)
-    return StageMatch(order, found.stages, seen.identity, arrived, subject)

@@ -64,7 +64,7 @@ class Inspection:
 
 def _told(needles: Needles) -> list[dict[str, Any]]:
     return [
-        {"field": needle.field, "text": needle.text, "caseless": needle.caseless}
+        {"field": needle.field, "text": needle.written, "caseless": needle.caseless}
         for needle in sorted(needles, key=repr)[:MOST_TEXTS]
     ]
 

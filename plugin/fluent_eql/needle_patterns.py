@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,12 @@ OTHER_HEADER = rb"[\x90-\x9f\xc4-\xc6\xd9-\xdd]"
 """The first byte of a string of more than 31 bytes, of a bin or of an array."""
 STRING_HEADERS = ((1, range(0xA0, 0xC0)), (2, (0xD9, 0xC4)), (3, (0xDA, 0xC5)), (5, (0xDB, 0xC6)))
 """The lengths of string headers, and their first bytes."""
+
+INTEGERS = (
+    *((b"\xcc", ">B"), (b"\xcd", ">H"), (b"\xce", ">I"), (b"\xcf", ">Q")),
+    *((b"\xd0", ">b"), (b"\xd1", ">h"), (b"\xd2", ">i"), (b"\xd3", ">q")),
+)
+"""The headers of integers, and how what follows is packed."""
 
 MANY = 100
 """The number of needles past which they are looked for without their fields."""
@@ -80,6 +88,10 @@ def patterns_of(needles: Sequence[Needle]) -> list[Pattern]:
 
 
 def _pattern_for(needle: Needle, is_one_of_many: bool) -> Pattern:
+    if needle.number is not None and needle.field is not None:
+        return Pattern(
+            _escaped(needle.field)[-4 * TAIL :] + _number(needle.number), False, (needle,)
+        )
     text = _text_of(needle)
     if needle.field is None:
         return Pattern(text, needle.caseless, (needle,))
@@ -109,6 +121,9 @@ def loose_patterns(needles: Iterable[Needle]) -> list[Pattern]:
 
 
 def _loose(needle: Needle) -> tuple[bytes, bool]:
+    if needle.number is not None and needle.field is not None:
+        value = b"(?:" + _number(needle.number) + b"|" + ARRAY_HEADER + b")"
+        return _escaped(needle.field) + value, False
     is_long = len(_bytes_of(needle.text)) >= LEAST_TEXT
     if needle.field is None or needle.is_whole or is_long:
         return _text_of(needle), needle.caseless
@@ -117,6 +132,23 @@ def _loose(needle: Needle) -> tuple[bytes, bool]:
         text = b"(?i:" + text + b")"
     value = b"(?:" + SHORT_HEADER + text + b"|" + OTHER_HEADER + b")"
     return _escaped(needle.field) + value, False
+
+
+def _number(value: int) -> bytes:
+    """A whole number in every form that msgpack has for it."""
+    floats = [0.0, -0.0] if value == 0 else [float(value)]
+    forms = [b"\xcb" + struct.pack(">d", one) for one in floats]
+    forms += [
+        b"\xca" + struct.pack(">f", one)
+        for one in floats
+        if struct.unpack(">f", struct.pack(">f", one))[0] == one
+    ]
+    if -32 <= value < 128:
+        forms.append(bytes([value & 0xFF]))
+    for header, code in INTEGERS:
+        with contextlib.suppress(struct.error):
+            forms.append(header + struct.pack(code, value))
+    return b"(?:" + b"|".join(map(_escaped_bytes, forms)) + b")"
 
 
 def _text_of(needle: Needle) -> bytes:

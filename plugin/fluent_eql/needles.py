@@ -65,6 +65,12 @@ REPLACEMENT = "\ufffd"
 LONGEST_TEXT = 256
 """Characters of a text that are looked for: as good as all of it."""
 
+NUMBER_RANK = 4
+"""The rank of a number: as rare as a text of so many characters."""
+
+LARGEST_NUMBER = 2**53
+"""The whole number up to which each float is another one."""
+
 NEVER = 99
 """The rank of what no record has: rarer than any text."""
 
@@ -81,6 +87,7 @@ class Needle:
     With ``field``, the field's last name part, the text stands at the start of its value, or the
     value is an array. Without, the text stands anywhere. ``caseless`` is about ASCII letters.
     ``is_whole``: the text is not the start of a value, or a part of one, but all of it.
+    With ``number`` that is the value, in whatever form, instead of a text.
     """
 
     field: str | None
@@ -88,10 +95,18 @@ class Needle:
     caseless: bool
     is_common: bool = False
     is_whole: bool = False
+    number: int | None = None
+
+    @property
+    def written(self) -> str:
+        """What is looked for, for people."""
+        return self.text if self.number is None else str(self.number)
 
     @property
     def rank(self) -> tuple[bool, int]:
         """How rare the needle's text may be; the greater the rarer."""
+        if self.number is not None:
+            return not self.is_common, NUMBER_RANK
         return not self.is_common, min(len(self.text) + self.is_whole, 8)
 
 
@@ -246,9 +261,18 @@ def _all_of(parts: Iterable[Needles | None]) -> Needles | None:
 def _value(
     field: nodes.Field, value: nodes.Value, caseless: bool, *, is_whole: bool = True
 ) -> Needles | None:
+    if value.__class__ is int and is_whole:
+        return _number(field, value)
     if not isinstance(value, str) or not _has_bytes(value):
         return None
     return frozenset({_anchored(field, value, caseless, is_whole=is_whole)})
+
+
+def _number(field: nodes.Field, value: int) -> Needles | None:
+    if abs(value) > LARGEST_NUMBER:
+        return None
+    is_common = _is_common(field)
+    return frozenset({Needle(field.name.rpartition(".")[2], "", False, is_common, True, value)})
 
 
 def _pattern(field: nodes.Field | None, pattern: str, caseless: bool) -> Needles | None:
@@ -287,8 +311,11 @@ def _anchored(field: nodes.Field, text: str, caseless: bool, *, is_whole: bool =
     is_whole = is_whole and 0 < len(text) <= LONGEST_TEXT
     if text and last_part in LISTS and field.name not in NOT_LISTS:
         last_part = None
-    is_common = field.name in COMMON_FIELDS or isinstance(field, CommonField)
-    return Needle(last_part, text[:LONGEST_TEXT], caseless, is_common, is_whole)
+    return Needle(last_part, text[:LONGEST_TEXT], caseless, _is_common(field), is_whole)
+
+
+def _is_common(field: nodes.Field) -> bool:
+    return field.name in COMMON_FIELDS or isinstance(field, CommonField)
 
 
 def _rarest(options: Iterable[Needles | None]) -> Needles | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from fluent_eql.deferral import Deferral
-from fluent_eql.detection import EventRule, Observer, SequenceRule
+from fluent_eql.detection import EventRule, Observer, SequenceRule, least_ttl
+from fluent_eql.glance import Glances
 from fluent_eql.lang import SequenceQuery
 from fluent_eql.needles import Needles
 from fluent_eql.notes import digest_of
@@ -14,6 +16,7 @@ from fluent_eql.rules import Rule
 from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
 from fluent_eql.sources import in_records
+from fluent_eql.suspicion import Suspicions
 
 WORTH_A_SCAN = 4
 """The number of rules from which on a scan costs less than to test them all."""
@@ -22,15 +25,20 @@ WORTH_A_SCAN = 4
 class RunningRules:
     """Rules, ready to run.
 
-    ``events`` and ``sequences`` are those of each kind by their numbers, ``deferrals`` are for
-    those of the sequences whose events may stay unread.
+    ``events`` and ``sequences`` are those of each kind by their numbers. Where they are few,
+    ``deferrals`` are for the sequences whose events may stay unread; else it is None, and there are
+    ``suspicions``.
     """
 
     def __init__(self, rules: Sequence[Rule], settings: EqlOptions) -> None:
         self.rules = tuple(rules)
+        self.everyone = range(len(rules))
         self.observer = Observer([rule.query for rule in rules], settings)
         conditions = [condition for rule in rules for condition in rule.query.conditions]
-        self.screen = Screen(in_records(conditions, settings.mapping))
+        self._conditions = tuple(in_records(conditions, settings.mapping))
+        self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
+        self._settings = settings
+        self.screen = Screen(self._conditions)
         self.events: dict[int, EventRule] = {}
         self.sequences: dict[int, SequenceRule] = {}
         for number, rule in enumerate(rules):
@@ -38,13 +46,44 @@ class RunningRules:
                 self.sequences[number] = SequenceRule(number, rule, rule.query, settings)
             else:
                 self.events[number] = EventRule(rule, rule.query)
-        self.deferrals = {} if settings.mapping else self._deferrals()
-        self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
-        self._everyone = range(len(rules))
+        self.deferrals: dict[int, Deferral] = {}
+        self.suspicions: Suspicions | None = None
+        self.glances: Glances | None = None
+        """Where records are read as they are, and the rules are many."""
+        self.waiting = 0
+        """The sequences whose events may wait unread with those of others, as a sum of bits."""
+        if len(rules) < WORTH_A_SCAN:
+            self.deferrals = {} if settings.mapping else self._deferrals()
+        else:
+            self._be_many()
 
     def _deferrals(self) -> dict[int, Deferral]:
         found = {n: Deferral.of(one.query, one.completing) for n, one in self.sequences.items()}
         return {number: deferral for number, deferral in found.items() if deferral is not None}
+
+    def _be_many(self) -> None:
+        waiting: dict[int, SequenceRule] = {}
+        if self._settings.mapping is None:
+            ttl = least_ttl(self._settings)
+            waiting = {n: one for n, one in self.sequences.items() if one.waits_unread(ttl)}
+            self.glances = Glances([rule.query for rule in self.rules])
+        self.deferrals = {}
+        self.waiting = sum(one.bit for one in waiting.values())
+        self._by_bit = {one.bit: one for one in waiting.values()}
+        self.suspicions = Suspicions(
+            [rule.query for rule in self.rules],
+            self._conditions,
+            waiting,
+            self._settings.event_category_field,
+        )
+
+    def of_bits(self, bits: int) -> Iterator[SequenceRule]:
+        """The sequences whose events may wait unread with those of others, of a sum of bits."""
+        bits &= self.waiting
+        while bits:
+            bit = bits & -bits
+            bits ^= bit
+            yield self._by_bit[bit]
 
     def screening(self) -> list[list[Needles | None]]:
         """What the screen looks for, by the numbers of the rules: the needles of each condition."""
@@ -53,16 +92,11 @@ class RunningRules:
             found[number].append(needles)
         return found
 
-    def suspects(self, raw: bytes) -> Sequence[int]:
-        """The rules, by their numbers, that a record may satisfy, in their order."""
-        if len(self._everyone) < WORTH_A_SCAN:
-            return self._everyone
-        return sorted({self._rule_of[number] for number in self.screen.suspects(raw)})
-
     def take_over(self, before: RunningRules) -> frozenset[SequenceRule]:
         """Let the rules that are the same as before have what they remember; those are the answer.
 
-        The same is a rule with the same id and the same query. Nothing has been run here yet.
+        The same is a rule with the same id and the same query. Nothing has been run here yet. Rules
+        that were many go on so, however few they are now.
         """
         kept = set()
         known = {sequence.rule.id: sequence for sequence in before.sequences.values()}
@@ -72,7 +106,18 @@ class RunningRules:
                 sequence.number, sequence.rule = number, fresh.rule
                 self.sequences[number] = sequence
                 kept.add(sequence)
+        self._give_bits(kept)
+        if self.suspicions is not None or before.suspicions is not None:
+            self._be_many()
         return frozenset(kept)
+
+    def _give_bits(self, kept: Collection[SequenceRule]) -> None:
+        """Give the other sequences bits that those kept do not have."""
+        taken = {sequence.bit for sequence in kept}
+        free = (bit for bit in map((1).__lshift__, count()) if bit not in taken)
+        for sequence in self.sequences.values():
+            if sequence not in kept:
+                sequence.bit = next(free)
 
 
 def changes_between(before: Iterable[Rule], after: Iterable[Rule]) -> str:

@@ -1,8 +1,8 @@
 """The bytes that a record must contain to match, looked for in raw msgpack.
 
 All needles of all conditions (see :mod:`fluent_eql.needles`) are one hyperscan database, so a body
-is scanned once. A condition without needles makes every record a hit. A record that is hit is
-scanned once more by itself where there are many conditions, to know which of them to test.
+is scanned once. A condition without needles makes every record a hit. Which conditions one that is
+hit may satisfy, :mod:`fluent_eql.suspects` tells.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from fluent_eql.api import Body
 from fluent_eql.lang import Condition
 from fluent_eql.needle_patterns import database_of, patterns_of, scannable
 from fluent_eql.needles import Needle, needles_of
-from fluent_eql.suspects import Suspects
 
-FEW = 8
-"""Conditions up to which nobody may want to know which of them to test."""
 LEAST_BODY = 16_384
 """The bytes of a body below which it says little about others."""
 LARGEST_GAP = 1_024
@@ -35,14 +32,12 @@ class Screen:
     """
 
     def __init__(self, conditions: Iterable[Condition]) -> None:
-        self._conditions = tuple(conditions)
-        self.derived = tuple(needles_of(condition.expression) for condition in self._conditions)
+        self.derived = tuple(needles_of(condition.expression) for condition in conditions)
         found = {needle for needles in self.derived if needles for needle in needles}
         self.needles: tuple[Needle, ...] = tuple(sorted(found, key=repr))
         self.always = any(needles is None for needles in self.derived)
         self._patterns = patterns_of(self.needles)
         self._database: Any = database_of(self._patterns) if self._patterns else None
-        self._suspects = Suspects(self._conditions) if len(self.derived) > FEW else None
         self._unscanned = 0
 
     def offsets(self, body: Body) -> Sequence[int] | None:
@@ -70,12 +65,6 @@ class Screen:
         if _is_crowded(offsets, size):
             self._unscanned = UNSCANNED
         return offsets
-
-    def suspects(self, record: bytes) -> set[int]:
-        """The conditions, by their numbers, that a record may satisfy; it satisfies no others."""
-        if self._suspects is None:
-            self._suspects = Suspects(self._conditions)
-        return self._suspects.of(record)
 
 
 def _is_crowded(offsets: Sequence[int], size: int) -> bool:

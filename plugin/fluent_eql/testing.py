@@ -129,13 +129,16 @@ class _Frame:
 
 
 class FilterDriver:
-    """Runs one filter. ``now`` is the clock, in nanoseconds; only :meth:`advance` moves it."""
+    """Runs one filter. ``now`` is the clock, in nanoseconds; only :meth:`advance` moves it.
 
-    def __init__(self, filter: Filter, *, now: int = 0) -> None:
+    Without ``keeps_notes`` it is run as where nothing is to survive a restart.
+    """
+
+    def __init__(self, filter: Filter, *, now: int = 0, keeps_notes: bool = True) -> None:
         self.filter = filter
         self.now = now
         self._frames: list[_Frame] = []
-        if isinstance(filter, Stateful):
+        if keeps_notes and isinstance(filter, Stateful):
             filter.recall([], now)
 
     @classmethod

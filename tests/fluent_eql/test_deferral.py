@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import pytest
@@ -10,15 +11,16 @@ from hypothesis import strategies as st
 
 from fluent_eql.api import KEEP, Problem
 from fluent_eql.deferral import MOST_TEXTS, Deferral, texts_of
-from fluent_eql.detection import SequenceRule
+from fluent_eql.detection import SequenceRule, typed_key
 from fluent_eql.event import encode_value
 from fluent_eql.fields import Fields
 from fluent_eql.filter import EqlFilter
+from fluent_eql.keys import NO_KEY
 from fluent_eql.lang import SequenceQuery
 from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import Event, make_event
 from support.events import SECOND, Record
-from support.rules import driver, rule
+from support.rules import driver_without_notes, rule
 from support.sequences import happened, names, sequences
 
 WINDOW = 2 * SECOND
@@ -70,6 +72,15 @@ def test_keys_are_told_in_the_order_of_the_query() -> None:
     assert found.key_of(raw({"a": {"b": "1", "c": "2"}, "b": "3"})) == ("3", "2", "1")
     assert found.key_of(raw({"a.b": "1", "a": {"c": "2"}, "b": "3"})) is None
     assert found.key_of(b"\x81\xa1b\xa1\xff") is None
+    assert found.key_of(raw({"a": {"b": "1", "c": "2"}})) == NO_KEY
+
+
+def test_without_join_keys_no_key_is_told_and_every_event_is_read() -> None:
+    query = 'sequence [network where label == "outside"] [file where label == "secret"]'
+    found = deferral(query)
+    assert found is None or found.key_of(raw({"k": "a"})) is None
+    records = [network("n1", 0), file("f1", SECOND, k="b")]
+    assert sequences(driver_without_notes(rule(query)), records) == [("n1", "f1")]
 
 
 SCALARS = st.sampled_from(["alpha", "beta", "Alpha", "gamma delta", 1, True, None, b"alpha"])
@@ -125,14 +136,18 @@ def test_nothing_is_filed_where_texts_or_one_key_are_missing(query: str) -> None
     ("record", "expected"),
     [
         ({"k": "a"}, ("a",)),
+        ({"k": 1}, typed_key((1,))),
         ({"k": ["a"]}, None),
-        ({"k": 1}, None),
         ({"k": ["a", "b"]}, None),
-        ({"x": 1}, None),
+        ({"k": 1.0}, None),
+        ({"k": True}, None),
+        ({"x": 1}, NO_KEY),
+        ({"k": None}, NO_KEY),
     ],
+    ids=repr,
 )
-def test_an_event_is_filed_under_one_key_which_is_text(
-    record: Record, expected: tuple[Any, ...] | None
+def test_an_event_is_filed_under_one_key_which_is_text_or_a_whole_number(
+    record: Record, expected: Hashable | None
 ) -> None:
     found = deferral(TWO)
     assert found is not None
@@ -170,11 +185,24 @@ def test_an_unread_event_is_read_when_one_comes_that_could_complete_the_sequence
 
 def test_unread_events_are_put_into_event_order() -> None:
     records = [network("n2", 2), network("n1", 1), file("f1", 3)]
-    assert sequences(driver(rule(TWO)), records) == [("n2", "f1")]
+    assert sequences(driver_without_notes(rule(TWO)), records) == [("n2", "f1")]
+
+
+def test_unread_events_with_whole_numbers_as_keys_are_found_again_and_true_is_not_one() -> None:
+    records = [network("n1", 0, k=1), network("n2", 1, k=True), file("f1", 2, k=1)]
+    runner = driver_without_notes(rule(TWO))
+    assert sequences(runner, records) == [("n1", "f1")]
+    assert runner.metric("fluent_eql_events_filed_total", **dict(rule(TWO).labels)) == 1
+
+
+def test_an_event_without_a_key_is_not_even_filed() -> None:
+    found = EqlFilter([rule(TWO)], EqlOptions())
+    found.process([make_event(network("n1", 0, k=None))], now=0)
+    assert (stage_matches(found), counted(found, "events_filed")) == (0, 0)
 
 
 def test_an_event_of_a_key_that_has_been_run_is_read_at_once() -> None:
-    runner = driver(rule(TWO))
+    runner = driver_without_notes(rule(TWO))
     runner.send([file("f1", 5 * SECOND)])
     runner.advance(WINDOW)
     result = runner.send([network("n1", SECOND)])

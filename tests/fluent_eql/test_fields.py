@@ -184,6 +184,73 @@ def test_a_projection_reads_what_is_read_of_the_whole_record(
         assert same(found[name], whole[name]), name
 
 
+def leaves(record: dict[Any, Any], *names: str) -> tuple[Any, ...] | None:
+    """What stands where the names end, in their order, without the two more that come with it."""
+    projection = Projection(names)
+    found = projection.leaves(msgpack.packb(record, unicode_errors="surrogateescape"))
+    assert projection.names == tuple(sorted(names))
+    return None if found is None else found[: len(names)]
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"a": {"b": "x"}, "c": 1}, ("x", 1)),
+        ({"c": None}, (None, None)),
+        ({"a": {}, "c": [1, None]}, (None, [1, None])),
+        ({"a": {"b": {"x": 1}}, "c": b"x"}, ({"x": 1}, b"x")),
+        ({"c": True, "a": {"other": 5}}, (None, True)),
+    ],
+    ids=repr,
+)
+def test_leaves_are_what_stands_where_the_names_end(
+    record: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
+    assert leaves(record, "c", "a.b") == expected
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"a.b": "x"},
+        {"a.b": "x", "a": {"b": "y"}},
+        {"a": None},
+        {"a": [{"b": "x"}]},
+        {"a": "x"},
+        {"c": "\udcff"},
+    ],
+    ids=repr,
+)
+def test_of_a_record_that_spells_a_name_in_a_rare_way_no_leaves_are_told(
+    record: dict[str, Any],
+) -> None:
+    assert leaves(record, "a.b", "c") is None
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\x01", b"\x90", b"\x81\xa1a", b"\x80\x80", b"\x81\xa1a\xc1"]
+)
+def test_of_what_is_no_map_no_leaves_are_told(raw: bytes) -> None:
+    assert Projection(["a", "b.c"]).leaves(raw) is None
+
+
+@pytest.mark.parametrize("others", list(OTHERS.values())[1:], ids=list(OTHERS)[1:])
+def test_of_many_names_and_of_those_that_fit_no_struct_no_leaves_are_told(
+    others: list[str],
+) -> None:
+    projection = Projection([*READ, *others])
+    assert projection.leaves(msgpack.packb({"d": 1})) is None
+
+
+@given(record=st.dictionaries(KEYS, VALUES, max_size=6), seed=st.integers(0, 99))
+def test_leaves_hold_the_values_of_the_fields(record: dict[Any, Any], seed: int) -> None:
+    raw = Writer(random.Random(seed)).encode(record)
+    projection = Projection(READ)
+    found, whole = projection.leaves(raw), Fields(decode_record(raw))
+    for name, leaf in zip(projection.names, found or (), strict=False):
+        assert same(Fields({"x": leaf})["x"], whole[name]), name
+
+
 def test_a_name_that_fits_no_struct_costs_only_those_who_ask_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

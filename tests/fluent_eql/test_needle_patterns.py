@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fluent_eql.event import encode_value
-from fluent_eql.needle_patterns import MANY, Pattern, database_of, loose_patterns, patterns_of
-from fluent_eql.needles import Needle
+from fluent_eql.needle_patterns import (
+    MANY,
+    Pattern,
+    database_of,
+    loose_patterns,
+    patterns_of,
+    scannable,
+)
+from fluent_eql.needles import LARGEST_NUMBER, Needle
+from support.random_conditions import FloatWriter
 
 FILLERS = [Needle("filler", f"text {number}", False) for number in range(MANY)]
 
@@ -81,6 +94,62 @@ def test_needles_that_are_looked_for_in_the_same_way_are_one_pattern() -> None:
     other = Needle("other", "some text", False)
     (pattern,) = loose_patterns([SOME, other])
     assert set(pattern.needles) == {SOME, other}
+
+
+FORMS_OF_FIVE = (
+    *(b"\x05", b"\xcc\x05", b"\xcd\x00\x05", b"\xce" + bytes(3) + b"\x05"),
+    *(b"\xcf" + bytes(7) + b"\x05", b"\xd0\x05", b"\xd1\x00\x05", b"\xd2" + bytes(3) + b"\x05"),
+    *(b"\xd3" + bytes(7) + b"\x05", b"\xca\x40\xa0\x00\x00", b"\xcb\x40\x14" + bytes(6)),
+)
+
+
+def number(value: int, field: str = "code") -> Needle:
+    return Needle(field, "", False, is_whole=True, number=value)
+
+
+def found_in(needle: Needle, raw: bytes) -> list[bool]:
+    """Whether it is found in a body, among few and many, and in a record."""
+    raw = bytes(scannable(raw))
+    few, many = patterns_of([needle]), patterns_of([needle, *FILLERS])
+    loose = loose_patterns([needle])
+    finds_in = [finds(few, raw), finds(many, raw), finds(loose, raw, once=True)]
+    return [needle in those for those in finds_in]
+
+
+@pytest.mark.parametrize("form", FORMS_OF_FIVE, ids=bytes.hex)
+@pytest.mark.parametrize("before", [b"", b"\x91", b"\xdc\x00\x01", b"\xdd\x00\x00\x00\x01"])
+def test_a_number_is_found_in_every_form_that_msgpack_has_for_it(
+    form: bytes, before: bytes
+) -> None:
+    raw = b"\x81\xa4code" + before + form
+    assert msgpack.unpackb(raw)["code"] in (5, [5])
+    assert found_in(number(5), raw) == [True] * 3
+
+
+@given(
+    st.sampled_from([0, 1, -1, 31, -32, 127, 128, -33, -128, -129, 255, 2**24, 2**24 + 1])
+    | st.integers(-LARGEST_NUMBER, LARGEST_NUMBER),
+    st.booleans(),
+    st.integers(0, 2**16).map(Random),
+)
+def test_what_equals_a_number_is_found(value: int, is_float: bool, random: Random) -> None:
+    written = (-0.0 if value == 0 else float(value)) if is_float else value
+    raw = FloatWriter(random).encode({"some.code": written})
+    assert found_in(number(value), raw) == [True] * 3
+
+
+@pytest.mark.parametrize("value", [6, -5, 5.5, "5", None, True, 2**32 + 5, b"\x05"], ids=repr)
+def test_what_equals_no_number_is_not_found(value: object) -> None:
+    for other in ({}, {"other": 5}, {"codes": 5}):
+        raw = encode_value({"code": value, **other})
+        assert found_in(number(5), raw) == [False] * 3
+
+
+def test_zero_is_found_with_either_sign_and_is_no_other_number() -> None:
+    for zero in (0, 0.0, -0.0):
+        assert found_in(number(0), encode_value({"code": zero})) == [True] * 3
+    for other in (1, 0.5, -1, False, ""):
+        assert found_in(number(0), encode_value({"code": other})) == [False] * 3
 
 
 def test_once_is_once() -> None:

@@ -82,15 +82,18 @@ def test_the_needles_of_a_condition(text: str, expected: set[tuple[str | None, s
         'a != "x"',
         "a == null",
         "a != null",
-        "a == 5",
         "a == true",
+        "a == 5.5",
+        "a == 9007199254740993",
+        "a in (1, 2.5)",
+        "a != 5",
+        "not a == 5",
+        'a == "x" or b == 5.5',
         "a",
         "a > 5",
         'a > "x"',
-        "a in (1, 2)",
         'not a == "x"',
         'a not in ("x")',
-        'a == "x" or b == 5',
         'a == "x" or not b == "y"',
         'p like "*"',
         'p like "??"',
@@ -118,6 +121,33 @@ def test_the_needles_of_a_condition(text: str, expected: set[tuple[str | None, s
 )
 def test_a_condition_of_which_no_bytes_are_certain_has_no_needles(text: str) -> None:
     assert needles(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.b == 5", {("b", 5)}),
+        ("5 == a.b", {("b", 5)}),
+        ("a == -5", {("a", -5)}),
+        ("a == 0", {("a", 0)}),
+        ("a in (1, 2)", {("a", 1), ("a", 2)}),
+        ('a == "x" or b == 5', {("a", None), ("b", 5)}),
+        ("process.args == 5", {("args", 5)}),
+        ("a == 9007199254740992", {("a", 2**53)}),
+        ("a == -9007199254740992", {("a", -(2**53))}),
+    ],
+)
+def test_a_whole_number_is_a_needle(text: str, expected: set[tuple[str, int | None]]) -> None:
+    found = needles_of(condition(text).expression)
+    assert found is not None
+    assert {(needle.field, needle.number) for needle in found} == expected
+    assert all(needle.is_whole for needle in found)
+
+
+def test_a_number_is_as_rare_as_a_text_of_four_and_no_rarer_in_a_common_field() -> None:
+    assert needles('a == 5 and b == "wxyz"') == {("b", "wxyz", False)}
+    assert needles('a == 5 and b == "xy"') == {("a", "", False)}
+    assert needles('event.outcome == 5 and b == "xy"') == {("b", "xy", False)}
 
 
 def test_addresses_are_no_needles_for_they_are_written_in_many_ways() -> None:
@@ -166,15 +196,20 @@ def test_no_field_stands_before_a_value_in_a_list() -> None:
         ('a == "xy" and a == "xy"', [{("a", "xy", True)}]),
         ('a == "xy" and not b == "z"', [{("a", "xy", True)}]),
         ('a == "xy" or b == "z"', [{("a", "xy", True), ("b", "z", True)}]),
-        ('a == "xy" and (b == "z" or c == 1)', [{("a", "xy", True)}]),
+        ('a == "xy" and (b == "z" or c > 1)', [{("a", "xy", True)}]),
+        (
+            'a == "xy" and (b == "z" or c == 1)',
+            [{("a", "xy", True)}, {("b", "z", True), ("c", "", True)}],
+        ),
         ('a like "/*" and a like "*.*"', []),
         ("process.label.name != null", [{(None, "label", False)}]),
         ("label != null or a == 1", []),
         ("label == null or label != 1", []),
         ("label != 1", []),
         ("not label == 1", []),
-        ("label == 1", [{(None, "label", False)}]),
-        ("label in (1, 2)", [{(None, "label", False)}]),
+        ("label == 1", [{("label", "", True)}, {(None, "label", False)}]),
+        ("label in (1, 2)", [{("label", "", True)}, {(None, "label", False)}]),
+        ("label > 1", [{(None, "label", False)}]),
         ("label", [{(None, "label", False)}]),
         ('cidrMatch(label.ip, "10.0.0.0/8")', [{(None, "label", False)}]),
         ('label like "*"', [{(None, "label", False)}]),

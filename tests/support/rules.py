@@ -46,6 +46,11 @@ def driver(*rules: Rule, **settings: Any) -> FilterDriver:
     return FilterDriver(EqlFilter(rules, options) if rules else EqlFilter.create(options))
 
 
+def driver_without_notes(*rules: Rule, **settings: Any) -> FilterDriver:
+    """A driver of the EQL filter with these rules, which may let events wait unread."""
+    return FilterDriver(EqlFilter(rules, EqlOptions(**settings)), keeps_notes=False)
+
+
 def rule_file(folder: Path, name: str, text: str) -> Path:
     """Write a rule file."""
     path = folder / name

@@ -101,7 +101,7 @@ round to round, so that five rounds of the last go through all its keys."""
 LONG = (replace(ENTITIES[0], name="entities-10M", entities=10_000_000, records=2_000_000),)
 """Takes minutes; run where it is asked for."""
 
-PUBLIC = (replace(_LIKE_MAIN, name="linux-rules", public=True, records=20_000, window=1_000),)
+PUBLIC = (replace(_LIKE_MAIN, name="linux-rules", public=True, records=100_000, window=1_000),)
 """Most records satisfy a stage of one of these rules, so that frames are held: the window is as
 good as none."""
 

@@ -233,6 +233,8 @@ def _print_screen(rule: Rule, mapping: SourceMapping | None) -> None:
 
 
 def _shown(needle: Needle) -> str:
+    if needle.number is not None:
+        return f"{needle.field} = {needle.number}"
     text = json.dumps(needle.text) + (" in any case" if needle.caseless else "")
     return f"{needle.field} = {text}…" if needle.field else f"{text} anywhere"
 

@@ -36,6 +36,13 @@ class Entity:
         begun = 0 if self.timeline is None else self.timeline.pending
         return len(self.unread) + len(self.waiting) + begun
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether an event that comes now, in order or late, may be in a sequence with others."""
+        if self.unread or self.waiting:
+            return True
+        return self.timeline is not None and self.timeline.has_begun
+
     def add(self, match: StageMatch) -> None:
         """Let an event wait, in its place in event order."""
         waiting = self.waiting

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
-from cachetools import Cache
-
+from fluent_eql.match.ageing import AgeingCache
 from fluent_eql.match.entity import Entity
 from fluent_eql.match.guarded import Pattern, machine_of
 from fluent_eql.match.machine import StageMatch, Undecided
@@ -37,7 +35,7 @@ class SequenceMatcher:
     def __init__(self, pattern: Pattern, limits: StateLimits) -> None:
         self._empty = machine_of(pattern, limits.max_pending)
         self._limits = limits
-        self._entities = _Entities(limits.max_entities, limits.ttl)
+        self._entities: AgeingCache[Hashable, Entity] = AgeingCache(limits.max_entities, limits.ttl)
 
     def add(self, key: Hashable, match: StageMatch) -> Entity:
         """Let an event wait among those of its key. The calls come in the order of arrival."""
@@ -47,15 +45,14 @@ class SequenceMatcher:
 
     def entity(self, key: Hashable, now: int) -> Entity:
         """What is remembered of a key that has an event now. The calls come in that order."""
-        entities = self._entities
-        entity = entities.by_age.get(key)
+        entity = self._entities.renew(key, now)
         if entity is None:
-            entities.expire(now)
-            entity = entities[key] = Entity(now)
-        else:
-            entity.renewed = now
-            entities.by_age.move_to_end(key)
+            entity = self._entities[key] = Entity(now)
         return entity
+
+    def find(self, key: Hashable) -> Entity | None:
+        """What is remembered of a key; None where nothing is. It gets no newer."""
+        return self._entities.by_age.get(key)
 
     def run(self, entity: Entity, batch: list[StageMatch]) -> list[StageMatch]:
         """Take one key's next events in their order; see :meth:`Timeline.run`."""
@@ -100,42 +97,3 @@ class SequenceMatcher:
     def evicted(self) -> int:
         """How many keys were forgotten before their time, for want of room."""
         return self._entities.evicted
-
-
-class _Entities(Cache[Hashable, Entity]):
-    """A bounded cache that forgets by age. ``by_age`` has the same keys, the oldest first.
-
-    TTLCache, whose list has Python objects for links, takes two and a half times as long.
-    """
-
-    def __init__(self, maxsize: int, ttl: int) -> None:
-        super().__init__(maxsize)
-        self.by_age: OrderedDict[Hashable, Entity] = OrderedDict()
-        self.evicted = 0
-        self._ttl = ttl
-        self._nothing_before = 0
-
-    def __setitem__(self, key: Hashable, entity: Entity) -> None:
-        super().__setitem__(key, entity)
-        self.by_age[key] = entity
-
-    def popitem(self) -> tuple[Hashable, Entity]:
-        """Forget the oldest, for want of room."""
-        self.evicted += 1
-        return self._forget_oldest()
-
-    def expire(self, now: int) -> None:
-        """Forget what is too old."""
-        if now <= self._nothing_before:
-            return
-        by_age, oldest = self.by_age, now - self._ttl
-        while by_age and next(iter(by_age.values())).renewed < oldest:
-            self._forget_oldest()
-        if by_age:
-            self._nothing_before = next(iter(by_age.values())).renewed + self._ttl
-
-    def _forget_oldest(self) -> tuple[Hashable, Entity]:
-        key, entity = self.by_age.popitem(last=False)
-        del self[key]
-        entity.forget()
-        return key, entity

@@ -112,6 +112,13 @@ class Timeline:
         """How many partial sequences wait for their next event."""
         return self._after.pending
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a sequence has begun, or an event that is late could be in one that is over."""
+        return bool(self._after.pending or self._before.pending) or any(
+            0 in match.stages for match in self._recent
+        )
+
     def let_go(self) -> None:
         """Cut the events of a forgotten key off from what they completed.
 

@@ -19,11 +19,15 @@ Rule = TypeVar("Rule")
 
 
 class Waiting(NamedTuple, Generic[Rule]):
-    """An event that is to be run: its rule, what is remembered of its key, itself."""
+    """An event that is to be run: its rule, what is remembered of its key, itself.
+
+    It waits ``since`` its arrival.
+    """
 
     rule: Rule
     entity: Entity
     match: StageMatch
+    since: int
 
 
 class ReorderWindow(Generic[Rule]):
@@ -36,22 +40,32 @@ class ReorderWindow(Generic[Rule]):
     def __len__(self) -> int:
         return len(self._arrivals)
 
-    def add(self, rule: Rule, entity: Entity, match: StageMatch) -> None:
-        """Let an event wait; the calls come in the order of ``match.arrived``."""
-        self._arrivals.append(Waiting(rule, entity, match))
+    def add(self, rule: Rule, entity: Entity, match: StageMatch, since: int) -> None:
+        """Let an event wait ``since`` its arrival; mostly that is now.
+
+        Of those that wait since the same time the ones that arrived first are due first.
+        """
+        arrivals, number = self._arrivals, match.order[2]
+        place = len(arrivals)
+        while place:
+            before = arrivals[place - 1]
+            if before.since < since or (before.since == since and before.match.order[2] <= number):
+                break
+            place -= 1
+        arrivals.insert(place, Waiting(rule, entity, match, since))
 
     def next_deadline(self) -> int | None:
         """When the next event is due; None if none waits, or all wait for the end."""
         if self._span is None or not self._arrivals:
             return None
-        return self._arrivals[0].match.arrived + self._span
+        return self._arrivals[0].since + self._span
 
     def due(self, now: int) -> Iterator[Waiting[Rule]]:
         """Take out the events that are due at ``now``."""
         if self._span is None:
             return
         arrivals, latest_arrival = self._arrivals, now - self._span
-        while arrivals and arrivals[0].match.arrived <= latest_arrival:
+        while arrivals and arrivals[0].since <= latest_arrival:
             yield arrivals.popleft()
 
     def without(self, rules: Collection[Rule]) -> list[Waiting[Rule]]:

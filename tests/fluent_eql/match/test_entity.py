@@ -72,3 +72,18 @@ def test_what_waits_and_what_has_begun_are_candidates() -> None:
     entity.unread.clear()
     entity.timeline.run([match(3, 1)])
     assert entity.candidates == 0
+
+
+def test_an_entity_has_begun_where_events_wait_or_its_timeline_has() -> None:
+    entity = Entity(0)
+    assert not entity.has_begun
+    entity.unread.append("unread")
+    assert entity.has_begun
+    entity.unread.clear()
+    entity.add(match(1, 1))
+    assert entity.has_begun
+    entity.timeline = Timeline(Machine(2, None, 64), 64, TTL)
+    entity.timeline.run(entity.take_all())
+    assert not entity.has_begun
+    entity.timeline.run([match(2, 0)])
+    assert entity.has_begun

@@ -232,3 +232,32 @@ def test_the_oldest_events_are_let_go_by_how_many_each_stage_has() -> None:
     line.run([match("n", 10, 1, 0)])
     line.run([match("f", 11, 1, 0)])
     assert [event.order[0] for event in line._recent] == [7, 8, 9, 10, 11]
+
+
+def test_what_is_over_has_begun_as_well_for_a_late_event_could_be_in_it() -> None:
+    line = timeline()
+    assert not line.has_begun
+    line.run([match("f", 1, 1)])
+    assert not line.has_begun
+    line.run([match("n", 2, 0)])
+    assert line.has_begun
+    assert names(line.run([match("f2", 9, 1)])) == [("n", "f2")]
+    assert line.has_begun
+    assert names(line.run([match("f1", 5, 1)])) == [("n", "f1")]
+
+
+def test_an_event_that_is_remembered_only_as_begun_has_begun() -> None:
+    line = timeline(max_pending=1)
+    line.run([match("n", 1, 0)])
+    line.run([match(f"f{time}", time, 1) for time in (9, 10, 11)])
+    assert not line.has_begun
+    line = timeline(max_pending=1)
+    line.run([match("n1", 1, 0), match("n2", 2, 0), match("f", 9, 1)])
+    assert line.has_begun
+
+
+def test_what_is_forgotten_has_not_begun() -> None:
+    line = timeline()
+    line.run([match("n", 1, 0)])
+    line.run([match("f", 2, 1, arrived=TTL + 1)])
+    assert not line.has_begun

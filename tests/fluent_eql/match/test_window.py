@@ -22,7 +22,7 @@ class Run:
     def add(self, *events: StageMatch) -> None:
         for event in events:
             self.entity.add(event)
-            self.window.add(0, self.entity, event)
+            self.window.add(0, self.entity, event, event.arrived)
 
     def at(self, now: int) -> list[int]:
         return self._taken(list(self.window.due(now)))
@@ -38,12 +38,52 @@ class Run:
 def test_an_event_is_due_when_the_window_has_passed_since_its_arrival() -> None:
     window, event = ReorderWindow(10), match(1, arrived=100)
     entity = Entity(0)
-    window.add(3, entity, event)
+    window.add(3, entity, event, since=100)
     assert window.next_deadline() == 110
     assert list(window.due(109)) == []
-    assert list(window.due(110)) == [(3, entity, event)]
+    assert list(window.due(110)) == [(3, entity, event, 100)]
     assert window.next_deadline() is None
     assert len(window) == 0
+
+
+def test_an_event_that_waits_since_earlier_is_due_before_those_that_came_meanwhile() -> None:
+    window, entity = ReorderWindow(10), Entity(0)
+    events = [match(1, arrived=time) for time in (100, 105, 110)]
+    for event in (events[0], events[2], events[1]):
+        window.add(0, entity, event, event.arrived)
+    window.add(1, entity, events[0], since=110)
+    due = [(waiting.rule, waiting.match) for waiting in window.due(120)]
+    assert due == [(0, events[0]), (0, events[1]), (0, events[2]), (1, events[0])]
+
+
+def test_of_those_that_wait_since_the_same_time_the_one_that_arrived_first_is_due_first() -> None:
+    window, entity = ReorderWindow(10), Entity(0)
+    for number in (2, 0, 1):
+        window.add(number, entity, match(1, arrived=100, arrival=number), since=100)
+    assert [waiting.rule for waiting in window.due(110)] == [0, 1, 2]
+
+
+def test_an_event_may_be_let_wait_for_longer_than_since_it_came() -> None:
+    window = ReorderWindow(10)
+    window.add(0, Entity(0), match(1, arrived=100), since=107)
+    assert list(window.due(116)) == []
+    assert window.next_deadline() == 117
+    assert len(list(window.due(117))) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=20), st.integers(0, 50))
+def test_whatever_the_order_of_the_calls_events_are_due_in_the_order_since_which_they_wait(
+    added: list[tuple[int, int]], now: int
+) -> None:
+    window, entity = ReorderWindow(10), Entity(0)
+    for number, (arrived, since) in enumerate(added):
+        window.add(number, entity, match(1, arrived), since)
+    due = [(waiting.since, waiting.rule) for waiting in window.due(now)]
+    numbered = [(since, number) for number, (_, since) in enumerate(added)]
+    assert due == sorted(item for item in numbered if item[0] + 10 <= now)
+    assert [waiting.since for waiting in window.all()] == sorted(
+        since for since, _ in numbered if since + 10 > now
+    )
 
 
 def test_a_due_event_takes_those_that_precede_it_along_in_event_order() -> None:

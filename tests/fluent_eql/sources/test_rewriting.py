@@ -38,6 +38,7 @@ from fluent_eql.sources.transforms import (
     WORDS,
     text_of_value,
 )
+from fluent_eql.suspects import Suspects
 from support.rules import rule
 from support.sources import MAKERS, connects, creates
 from support.wire import Writer
@@ -218,13 +219,14 @@ def test_no_record_that_a_condition_matches_through_the_mapping_is_missed(
 ) -> None:
     text, record = case
     found = condition(text)
-    screen = Screen(in_records([found], MAPPING))
+    rewritten = in_records([found], MAPPING)
+    screen, suspects = Screen(rewritten), Suspects(rewritten, frozenset, "what")
     bodies = [Writer(random, bin_share=bin_share).encode(one) for one in (other, record)]
     offsets = screen.offsets(b"".join(bodies))
     start = 0
     for body in bodies:
         is_hit = offsets is None or any(start <= one < start + len(body) for one in offsets)
-        is_suspect = screen.suspects(body) == {0}
+        is_suspect = suspects.of(body) == {0}
         start += len(body)
         if not (is_hit and is_suspect):
             assert not found.matches(SourceFields(decode_record(body), MAPPING)), (text, body)
@@ -252,14 +254,15 @@ def test_matching_records_of_every_source_are_hits_in_every_encoding(
     source: str, text: str
 ) -> None:
     found = condition(text)
-    screen = Screen(in_records([found], SOURCES[source]))
+    rewritten = in_records([found], SOURCES[source])
+    screen, suspects = Screen(rewritten), Suspects(rewritten, frozenset)
     for doing in (connects(), creates()):
         for seed in range(4):
             raw = Writer(Random(seed), bin_share=0.3).encode(MAKERS[source](doing))
             assert found.matches(SourceFields(decode_record(raw), SOURCES[source])), (doing, seed)
             offsets = screen.offsets(raw)
             assert offsets is None or len(offsets), raw
-            assert screen.suspects(raw) == {0}
+            assert suspects.of(raw) == {0}
 
 
 @pytest.mark.parametrize(
