@@ -6,19 +6,23 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 JOBS ?= 2
+FLINK := .venv-flink
+FLINK_READY := $(FLINK)/.ready
 
 SECONDS_OF_FUZZ ?= 60
 CONFORMANCE_PAIRS ?= 100000
 
-.PHONY: demo run test test-page lint format bench bench-check fuzz faults conformance docs man package clean help
+.PHONY: demo run test test-page test-flink lint format bench bench-flink bench-check fuzz faults conformance docs man package clean help
 
 help:
 	@echo "make demo    see it work: a sample stream over TCP, and the alerts in it"
 	@echo "make run     the relay with conf/fluent-eql.yaml"
 	@echo "make test    the tests"
 	@echo "make test-page  the page in a real browser; installs Playwright, and as root Chromium"
+	@echo "make test-flink  the rules on Apache Flink; installs it into $(FLINK), and as root Java"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make bench   CPU time per record, beside plain relays"
+	@echo "make bench-flink  records a second on Apache Flink, beside the filter"
 	@echo "make bench-check  whether it has grown by more than 15 %"
 	@echo "make faults  relay and target killed in a stream, a target away, a million records"
 	@echo "make conformance  100,000 random queries and streams against the plain reference"
@@ -48,6 +52,14 @@ $(READY): $(INSTALLED)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# PyFlink holds back what the rest needs newer, so it has an environment of its own.
+$(FLINK_READY): $(INSTALLED)
+	@echo "setting up $(FLINK), with Apache Flink ..."
+	@$(PYTHON) -m venv $(FLINK)
+	@$(FLINK)/bin/pip install --quiet --disable-pip-version-check --editable '.[flink]' \
+	  hypothesis psutil pytest pytest-asyncio pytest-xdist
+	@touch $@
+
 demo: $(INSTALLED)
 	@$(BIN)/python examples/demo.py
 
@@ -65,6 +77,13 @@ test-page: $(READY)
 	  echo "the tests need Chromium (Debian: apt install chromium) and are passed over without it"
 	$(BIN)/pytest -q -rs tests/end_to_end/test_page.py
 
+test-flink: $(FLINK_READY)
+	@command -v java >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless >/dev/null; } || \
+	  echo "the tests need Java 17 (Debian: apt install openjdk-17-jre-headless) and are passed over without it"
+	$(FLINK)/bin/pytest -n $(JOBS) --dist worksteal -q -rs tests/end_to_end/test_flink*.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -77,6 +96,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m fluent_pipeline.bench --json docs/performance.json --svg docs
+
+bench-flink: $(FLINK_READY)
+	$(FLINK)/bin/python -m fluent_pipeline.bench.flink
 
 bench-check: $(READY)
 	$(BIN)/python -m fluent_pipeline.bench --check
@@ -108,4 +130,4 @@ package: $(READY)
 	PACKAGE_INSTALL=dist $(BIN)/pytest -q tests/packaging
 
 clean:
-	rm -rf $(VENV) dist site .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FLINK) dist site .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

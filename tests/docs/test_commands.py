@@ -34,7 +34,7 @@ RUN = list(
 )
 TOLD = [command for command in FOUND if command.needs is not None]
 NEEDS = (
-    r"Ctrl-C to end|Docker|Fluent Bit|Sysmon|Tetragon|Tracee|a clone of your own|a cluster|"
+    r"Ctrl-C to end|Docker|Flink|Fluent Bit|Sysmon|Tetragon|Tracee|a clone of your own|a cluster|"
     r"a terminal of its own|minutes, and a quiet machine|root|the address of the repository|"
     r"the relay|the system service"
 )
@@ -141,9 +141,10 @@ def test_what_a_command_that_is_not_run_names_is_there(command: Command, inside:
             assert (ROOT / word.removeprefix("$PWD/")).exists()
     if words[0] == "make":
         dry_run(words[1:])
-    if "run" in words and program_of(command.text) == "fluent-eql":
+    if program_of(command.text) == "fluent-eql" and not re.search(r"[<>|&$]", command.text):
         options = parser().parse_args(words[1:])
-        assert main(["check", str(options.config)]) == 0
+        if words[1] == "run":
+            assert main(["check", str(options.config)]) == 0
 
 
 def dry_run(targets: list[str]) -> None:

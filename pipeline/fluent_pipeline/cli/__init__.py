@@ -14,10 +14,20 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from fluent_eql.errors import FluentEqlError
-from fluent_pipeline.cli import check, completion, exec_filter, replay, rules, run, test_rules
+from fluent_pipeline.cli import (
+    check,
+    completion,
+    exec_filter,
+    export,
+    flink,
+    replay,
+    rules,
+    run,
+    test_rules,
+)
 from fluent_pipeline.errors import FluentPipelineError
 
-COMMANDS = (run, replay, check, test_rules, exec_filter, rules, completion)
+COMMANDS = (run, replay, check, test_rules, exec_filter, rules, export, flink, completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
