@@ -56,8 +56,8 @@ $(READY): $(INSTALLED)
 $(FLINK_READY): $(INSTALLED)
 	@echo "setting up $(FLINK), with Apache Flink ..."
 	@$(PYTHON) -m venv $(FLINK)
-	@$(FLINK)/bin/pip install --quiet --disable-pip-version-check --editable '.[flink]' \
-	  hypothesis psutil pytest pytest-asyncio pytest-xdist
+	@$(FLINK)/bin/pip install --quiet --disable-pip-version-check --no-compile --editable '.[flink]' \
+	  hypothesis psutil pytest pytest-asyncio
 	@touch $@
 
 demo: $(INSTALLED)
@@ -82,7 +82,7 @@ test-flink: $(FLINK_READY)
 	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless >/dev/null; } || \
 	  echo "the tests need Java 17 (Debian: apt install openjdk-17-jre-headless) and are passed over without it"
-	$(FLINK)/bin/pytest -n $(JOBS) --dist worksteal -q -rs tests/end_to_end/test_flink*.py
+	$(FLINK)/bin/pytest -q -rs tests/end_to_end/test_flink*.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from fluent_pipeline.errors import FluentPipelineError
 
 REORDER_BOUND = 10 * 10**9
 CHECKPOINTS = {"execution.checkpointing.interval": "10 s"}
-"""What is written is there after the next checkpoint, so a script without them writes nothing."""
+"""By default a cluster saves no state, and what fails begins anew."""
 
 
 def add_to(commands: Any) -> None:

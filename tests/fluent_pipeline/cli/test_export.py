@@ -125,7 +125,7 @@ def test_files_are_written_by_one_task_however_many_read(
     assert "sink.parallelism" not in topics
 
 
-def test_the_state_is_saved_without_which_nothing_is_written(
+def test_a_script_has_its_cluster_save_the_state(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert "SET 'execution.checkpointing.interval' = '10 s';" in exported(capsys)[1]
