@@ -8,62 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fluent_eql.api import (
-    Drop,
-    Emission,
-    Evidence,
-    Filter,
-    Outcome,
-    Reloadable,
-    Replace,
-    Verdict,
-)
+from fluent_eql.api import Batch, Emission, Evidence, Filter, Outcome, Reloadable, WholeFrames
 from fluent_eql.event import Event
-from fluent_pipeline.protocol.entries import Entry, EntryKind, entries_at, walk
-from fluent_pipeline.protocol.frames import Frame, frame_of
+from fluent_pipeline.passage import FrameBatch, Passage, Payload
+from fluent_pipeline.protocol.entries import Entry, EntryKind, ends_of, entries_at, walk
+from fluent_pipeline.protocol.frames import Frame, Mode, frame_of
 from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.protocol.splice import (
-    Edit,
     encode_entry,
     encode_forward,
-    entry_with,
     rebuild,
     retag,
 )
-
-
-class Receipt:
-    """Counts what is still on its way of one client's frame.
-
-    ``on_delivered`` is called once, when everything made from the frame has been delivered.
-    """
-
-    __slots__ = ("_open", "_on_delivered", "_before")
-
-    def __init__(self, on_delivered: Callable[[], None]) -> None:
-        self._open = 0
-        self._on_delivered = on_delivered
-        self._before: list[Callable[[], None]] = []
-
-    def before_delivery_is_told(self, action: Callable[[], None]) -> None:
-        """Have something done when everything has been delivered, before that is told."""
-        self._before.append(action)
-
-    def hold(self) -> None:
-        """One more part is on its way."""
-        self._open += 1
-
-    def release(self) -> None:
-        """One part has been delivered, or will never be sent."""
-        self._open -= 1
-        if self._open == 0:
-            for action in self._before:
-                action()
-            self._on_delivered()
+from fluent_pipeline.receipt import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,42 +63,12 @@ class EngineCounts:
     problems: int = 0
 
 
-Payload = bytes | memoryview
-
-
 @dataclass(frozen=True, slots=True)
 class _Passing:
     """A frame between two stages, with its entries inflated."""
 
     frame: Frame
     payload: Payload
-
-
-@dataclass(slots=True, eq=False)
-class _Passage:
-    """A frame on its way through one stage, with what has been decided of its entries.
-
-    ``waiting`` counts the events that are still undecided.
-    """
-
-    frame: Frame
-    payload: Payload
-    stage: int
-    receipt: Receipt
-    entries: dict[Event, Entry]
-    waiting: int
-    edits: list[Edit] = field(default_factory=list)
-
-    def decide(self, event: Event, verdict: Verdict) -> None:
-        self.waiting -= 1
-        entry = self.entries[event]
-        if isinstance(verdict, Drop):
-            self.edits.append(Edit(entry, ()))
-        elif isinstance(verdict, Replace):
-            entries = [
-                entry_with(entry, self.payload, raw, verdict.time) for raw in verdict.records
-            ]
-            self.edits.append(Edit(entry, tuple(entries)))
 
 
 class Engine:
@@ -165,7 +96,10 @@ class Engine:
         self._on_problem = on_problem
         self._on_alert = on_alert
         self._keep_note = keep_note
-        self._passages: dict[Event, _Passage] = {}
+        self._takes_whole = [isinstance(stage.filter, WholeFrames) for stage in self.stages]
+        self._passages: dict[Event, Passage] = {}
+        self._met: dict[Event, Passage] = {}
+        self._batches: dict[Batch, Passage] = {}
 
     def accept(
         self, frame: Frame, now: int, receipt: Receipt, *, tag_prefix: str = ""
@@ -220,8 +154,8 @@ class Engine:
 
     @property
     def held(self) -> int:
-        """How many events wait for a filter's verdict."""
-        return len(self._passages)
+        """How many events wait for a filter's verdict, and how many whole frames."""
+        return len(self._passages) + len(self._batches)
 
     def _open(self, frame: Frame) -> _Passing:
         """Raises RemoteProtocolError where the frame's body is corrupt."""
@@ -243,27 +177,63 @@ class Engine:
     ) -> _Passing | None:
         """One stage for one frame: the frame that leaves it, None where it is held or gone."""
         stage = self.stages[number]
-        events = {} if passing.frame.signal else self._events(passing, stage.filter)
+        offsets = () if passing.frame.signal else stage.filter.screen(passing.payload)
+        if offsets is None and self._takes_whole[number] and passing.frame.mode is not Mode.MESSAGE:
+            ends = ends_of(passing.payload, passing.frame.mode, passing.frame.index)
+            if ends is not None:
+                return self._filter_whole(passing, number, ends, receipt, now, sent)
+        events = self._events(passing, offsets)
         if not events:
             return self._prefixed(passing, stage.tag_prefix)
-        passage = _Passage(
+        passage = Passage(
             passing.frame, passing.payload, number, receipt, events, waiting=len(events) + 1
         )
         self._passages.update(dict.fromkeys(events, passage))
         outcome = stage.filter.process(list(events), now)
         self._apply(number, outcome, now, sent)
         self._keep_undecided(passage, outcome)
+        return self._conclude(passage)
+
+    def _filter_whole(
+        self,
+        passing: _Passing,
+        number: int,
+        ends: list[int],
+        receipt: Receipt,
+        now: int,
+        sent: list[Outgoing],
+    ) -> _Passing | None:
+        """One stage for one frame, which its filter takes as a whole."""
+        stage, frame = self.stages[number].filter, passing.frame
+        assert isinstance(stage, WholeFrames)
+        passage = Passage(frame, passing.payload, number, receipt, {}, waiting=1)
+
+        def on_event(event: Event, entry: Entry) -> None:
+            passage.entries[event] = entry
+            self._met[event] = passage
+
+        on_bad = partial(self._tell_bad, frame.tag)
+        batch = FrameBatch(frame.tag, passing.payload, frame.mode, ends, on_event, on_bad)
+        passage.on_leave = batch.leave
+        self._batches[batch] = passage
+        outcome = stage.process_batch(batch, now)
+        if batch not in outcome.held_batches:
+            del self._batches[batch]
+        self._apply(number, outcome, now, sent)
+        return self._conclude(passage)
+
+    def _conclude(self, passage: Passage) -> _Passing | None:
+        """A filter has seen what it asked for: what leaves; None for nothing."""
         passage.waiting -= 1
         if passage.waiting:
             self.counts.frames_held += 1
-            receipt.hold()
+            passage.receipt.hold()
             return None
         return self._leave(passage)
 
-    def _events(self, passing: _Passing, screen: Filter) -> dict[Event, Entry]:
+    def _events(self, passing: _Passing, offsets: Sequence[int] | None) -> dict[Event, Entry]:
         """The entries that a filter asks to see, as events."""
         frame, payload = passing.frame, passing.payload
-        offsets = screen.screen(payload)
         if offsets is None:
             entries = walk(payload, frame.mode)
         elif offsets:
@@ -277,11 +247,14 @@ class Engine:
                 raw = bytes(payload[entry.record_start : entry.record_end])
                 events[Event(frame.tag, entry.time, raw)] = entry
             elif entry.kind is EntryKind.BAD:
-                self.counts.bad_entries += 1
-                self._on_problem(f"{frame.tag}: bad entry passed on untouched: {entry.reason}")
+                self._tell_bad(frame.tag, entry.reason)
         return events
 
-    def _keep_undecided(self, passage: _Passage, outcome: Outcome) -> None:
+    def _tell_bad(self, tag: str, reason: str) -> None:
+        self.counts.bad_entries += 1
+        self._on_problem(f"{tag}: bad entry passed on untouched: {reason}")
+
+    def _keep_undecided(self, passage: Passage, outcome: Outcome) -> None:
         held = set(outcome.held)
         for event in passage.entries:
             if event not in held and self._passages.pop(event, None) is not None:
@@ -297,18 +270,36 @@ class Engine:
         for warning in outcome.warnings:
             self._on_problem(f"{self.stages[number].name}: {warning}")
         for note in outcome.notes:
-            self._note(number, note.write, self._passages[note.event].receipt)
+            self._note(number, note.write, self._passage_of(note.event).receipt)
+        for event in outcome.held:
+            if event not in self._passages:
+                passage = self._passages[event] = self._met[event]
+                passage.waiting += 1
+        for batch in outcome.held_batches:
+            self._batches[batch].waiting += 1
         for emission in outcome.emitted:
             self._emit(number, emission, now, sent)
         for event, verdict in outcome.decided:
-            passage = self._passages.pop(event)
+            waiting = self._passages.pop(event, None)
+            passage = self._met[event] if waiting is None else waiting
             passage.decide(event, verdict)
+            passage.waiting -= waiting is not None
+            if not passage.waiting:
+                self._resume(passage, now, sent)
+        for batch in outcome.released_batches:
+            passage = self._batches.pop(batch)
+            passage.waiting -= 1
             if not passage.waiting:
                 self._resume(passage, now, sent)
 
+    def _passage_of(self, event: Event) -> Passage:
+        """The frame of an event that is held, or that its filter has met in a frame still here."""
+        return self._passages.get(event) or self._met[event]
+
     def _emit(self, number: int, emission: Emission, now: int, sent: list[Outgoing]) -> None:
         passing = self._open(_frame_of_own(emission))
-        cause = self._passages.get(emission.cause) if emission.cause else None
+        event = emission.cause
+        cause = (self._passages.get(event) or self._met.get(event)) if event else None
         receipt = cause.receipt if cause else Receipt(_nobody_waits)
         receipt.hold()
         if emission.note is not None:
@@ -321,13 +312,16 @@ class Engine:
             keep = partial(self._keep_note, self.stages[number].name, write())
             receipt.before_delivery_is_told(keep)
 
-    def _resume(self, passage: _Passage, now: int, sent: list[Outgoing]) -> None:
+    def _resume(self, passage: Passage, now: int, sent: list[Outgoing]) -> None:
         self._run(self._leave(passage), passage.stage + 1, passage.receipt, now, sent)
         passage.receipt.release()
 
-    def _leave(self, passage: _Passage) -> _Passing | None:
+    def _leave(self, passage: Passage) -> _Passing | None:
         """The frame as it leaves its stage; None where nothing is left of it."""
         passing = _Passing(passage.frame, passage.payload)
+        passage.on_leave()
+        for event in passage.entries:
+            self._met.pop(event, None)
         if passage.edits:
             self.counts.frames_changed += 1
             edits = sorted(passage.edits, key=lambda edit: edit.entry.start)

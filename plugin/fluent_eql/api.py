@@ -6,7 +6,8 @@ A pipeline calls, in this order, for each frame of log records whose tag matches
    answer says which entries the filter needs to see. Most bodies hold none: they go on untouched
    and nothing in them is decoded.
 2. :meth:`Filter.process` with those entries as events. The filter may decide an event at once,
-   hold it, or say nothing of it, which keeps it as it is.
+   hold it, or say nothing of it, which keeps it as it is. A filter that takes :class:`WholeFrames`
+   is given the frame instead, where its screen asked for every entry.
 3. :meth:`Filter.advance` whenever :meth:`Filter.next_deadline` has come. It decides held events.
 4. :meth:`Filter.flush` once, when the pipeline stops: everything held is decided.
 
@@ -117,6 +118,8 @@ class Outcome:
 
     ``decided`` may name events of this call and events held by an earlier one. ``held`` are the
     events of this call that a later one decides; an event in neither is kept as it is.
+    ``held_batches`` are frames none of whose records leaves until a later call has them among its
+    ``released_batches``.
     ``alerts`` are what a detecting filter has to tell people, as plain values; the records carry
     already; ``evidence``, by the alerts' ids, is what some of them rest on. ``warnings`` are about
     the filter itself, for the log. ``notes`` are what a :class:`Stateful` filter has to know again.
@@ -130,6 +133,8 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     evidence: dict[str, Evidence] = field(default_factory=dict)
+    held_batches: list[Batch] = field(default_factory=list)
+    released_batches: list[Batch] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,44 @@ class Filter(Protocol):
 
     def metrics(self) -> Iterable[Metric]:
         """The filter's counters and gauges, as they stand."""
+
+
+class Batch(Protocol):
+    """All entries of a frame.
+
+    ``body`` are the raw entries one after another, ``ends`` where in it each ends. Batches compare
+    by identity. A filter may keep one for as long as it likes.
+    """
+
+    @property
+    def tag(self) -> str:
+        """The frame's tag."""
+
+    @property
+    def body(self) -> Body:
+        """The raw entries."""
+
+    @property
+    def ends(self) -> Sequence[int]:
+        """Ascending offsets into ``body``, the last one its length."""
+
+    def event(self, number: int) -> Event | None:
+        """The entry of that number, from 0 on; None where it is no log record.
+
+        Always the same event. As long as the batch is held, it may be held and decided as well.
+        """
+
+
+@runtime_checkable
+class WholeFrames(Protocol):
+    """What a filter has, too, that would rather take a frame as a whole than each of its entries.
+
+    A pipeline calls it in the place of :meth:`Filter.process` where :meth:`Filter.screen` asked for
+    every entry.
+    """
+
+    def process_batch(self, batch: Batch, now: int) -> Outcome:
+        """Take the entries of a frame. An event of it that is to be decided later is held."""
 
 
 @runtime_checkable

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from fluent_eql.event import decode_record, text_of
+from fluent_eql.event import BIN_HEADERS, decode_record, text_of
 
 PLAIN = frozenset([str, int, float, bool])
 VALUES = (*PLAIN, bytes)
@@ -53,9 +54,10 @@ class Projection:
     """Reads these fields, and only these, from raw records.
 
     Where it can it has msgspec decode them into a struct that has an attribute for each place
-    where a part of a name may stand, which takes a quarter of the time of decoding all. What does
-    not fit that, such as an array of objects or text that is not UTF-8, is decoded whole; so is
-    the record of which a field is asked for whose name does not fit.
+    where a part of a name may stand, which takes a quarter of the time of decoding all. Where that
+    does not fit, as with an array of objects, all is decoded under the names' first parts. What
+    does not fit that, such as text that is not UTF-8, is decoded whole; so is the record of which
+    a field is asked for whose name does not fit.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -71,6 +73,10 @@ class Projection:
         unusual = [way for ways in paths for way in ways[1:]]
         self._unusual = attrgetter(*unusual, NOTHING, NOTHING)
         self._no_unusual = (None,) * (len(unusual) + 2)
+        try:
+            self._tops = _Tops(wanted)
+        except ValueError:  # a key that msgspec would have to escape in JSON
+            self._tops = _Tops(self._names)
         self._are_few = len(wanted) <= MOST_AT_ONCE and len(wanted) == len(self._names)
 
     def leaves(self, raw: bytes) -> tuple[Any, ...] | None:
@@ -102,7 +108,7 @@ class Projection:
         try:
             root = self._decode(raw)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            return Fields(decode_record(raw))
+            return self._tops.fields(raw)
         if self._are_few:
             try:
                 if self._unusual(root) == self._no_unusual:
@@ -136,6 +142,46 @@ class _ProjectedFields(Fields):
             values = ways.values(self._record)
         self[name] = values
         return values
+
+
+class _Tops:
+    """Decodes of records only what stands under the keys with which some names may begin."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+        self._keys = sorted({key for name in names for key, _ in _fronts(name)})
+        attributes = [f"f{number}" for number in range(len(self._keys))]
+        struct = msgspec.defstruct(
+            "Tops",
+            [(attribute, Any, None) for attribute in attributes],
+            rename=dict(zip(attributes, self._keys, strict=True)),
+            gc=False,
+        )
+        self._decode = msgspec.msgpack.Decoder(struct).decode
+
+    def fields(self, raw: bytes) -> Fields:
+        """Raises ValueError where ``raw`` is not one msgpack map."""
+        if not any(header in raw for header in BIN_HEADERS):
+            with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+                values = msgspec.structs.astuple(self._decode(raw))
+                return _PartialFields(dict(zip(self._keys, values, strict=True)), self._names, raw)
+        return Fields(decode_record(raw))
+
+
+class _PartialFields(Fields):
+    """Of a record that was decoded as far as some names need."""
+
+    __slots__ = ("_names", "_raw")
+
+    def __init__(self, record: Mapping[str, Any], names: Collection[str], raw: bytes) -> None:
+        self._record = record
+        self._names = names
+        self._raw = raw
+
+    def __missing__(self, name: str) -> Values:
+        if name not in self._names:
+            self._record = decode_record(self._raw)
+        return super().__missing__(name)
 
 
 class _Ways:

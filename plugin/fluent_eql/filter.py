@@ -9,7 +9,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from fluent_eql.alert import Alert
-from fluent_eql.api import KEEP, Body, Emission, Metric, Note, Outcome, Problem, Replace
+from fluent_eql.api import KEEP, Batch, Body, Emission, Metric, Note, Outcome, Problem, Replace
+from fluent_eql.columns import Row
 from fluent_eql.detection import (
     EvictionWarnings,
     SequenceRule,
@@ -18,9 +19,10 @@ from fluent_eql.detection import (
 from fluent_eql.enrich import enrich
 from fluent_eql.errors import SourceError
 from fluent_eql.event import Event
+from fluent_eql.filed import FiledBatch
+from fluent_eql.frame_intake import FrameIntake
 from fluent_eql.held import Held, Subject, match_of, note_of
 from fluent_eql.inspection import Inspection
-from fluent_eql.intake import Intake
 from fluent_eql.loading import load_for
 from fluent_eql.match.agenda import Agenda
 from fluent_eql.match.entity import Entity
@@ -55,7 +57,7 @@ class EqlFilter:
         self.refused: tuple[SourceError, ...] = ()
         self.skipped: tuple[tuple[str, str], ...] = ()
         self._running = RunningRules(rules, settings)
-        self._intake = Intake(self._running, settings)
+        self._intake = FrameIntake(self._running, settings)
         self._agenda: Agenda[_Undecided] = Agenda()
         self._alerts: Counter[tuple[str, bool]] = Counter()
         self._evictions = EvictionWarnings()
@@ -96,9 +98,26 @@ class EqlFilter:
     def process(self, events: Sequence[Event], now: int) -> Outcome:
         outcome = Outcome()
         holds = [held for event in events if (held := self._take(event, now, outcome))]
-        self._decide_due(now, outcome)
-        outcome.held = [held.event for held in holds if held.open]
-        outcome.warnings += self._evictions.due(self._running.sequences.values(), now)
+        self._conclude(holds, now, outcome)
+        return outcome
+
+    def process_batch(self, batch: Batch, now: int) -> Outcome:
+        """Take a frame as a whole, see :class:`fluent_eql.api.WholeFrames`."""
+        intake = self._intake
+        filed = intake.file(batch, now)
+        if filed is None:
+            events = [batch.event(number) for number in range(len(batch.ends))]
+            return self.process([event for event in events if event is not None], now)
+        outcome = Outcome()
+        holds: list[Held] = []
+        for number, row, found in intake.suspects(filed):
+            if held := self._take_row(filed, number, row, found, outcome):
+                holds.append(held)
+        self._conclude(holds, now, outcome)
+        if filed.is_open:
+            outcome.held_batches.append(batch)
+        elif batch in outcome.released_batches:  # it has waited for a window of nothing
+            outcome.released_batches.remove(batch)
         return outcome
 
     def advance(self, now: int) -> Outcome:
@@ -106,7 +125,7 @@ class EqlFilter:
         self._decide_due(now, outcome)
         for sequence in self._running.sequences.values():
             sequence.matcher.expire(now)
-        self._intake.followers.expire(now)
+        self._intake.expire(now)
         outcome.warnings += self._evictions.due(self._running.sequences.values(), now)
         return outcome
 
@@ -115,6 +134,7 @@ class EqlFilter:
         times = (
             intake.window.next_deadline(),
             intake.followers.next_deadline(),
+            intake.filed.next_deadline(),
             self._agenda.next_due() if self._is_timed else None,
         )
         return min((time for time in times if time is not None), default=None)
@@ -128,6 +148,8 @@ class EqlFilter:
         outcome = Outcome()
         for held in self._intake.followers.all():
             self._let_go(held, outcome)
+        for filed in self._intake.filed.all():
+            self._release(filed, outcome)
         for waiting in self._intake.window.all():
             self._intake.read(waiting.rule, waiting.entity)
             self._decide(waiting.rule, waiting.entity, waiting.entity.take_all(), outcome)
@@ -199,7 +221,7 @@ class EqlFilter:
     def metrics(self) -> Iterator[Metric]:
         yield Metric(
             "fluent_eql_events_decoded_total",
-            "Records that the screen let through to the rules",
+            "Records that the rules looked at",
             "counter",
             self._intake.decoded,
         )
@@ -230,18 +252,50 @@ class EqlFilter:
         except ValueError as error:
             outcome.problems.append(Problem(event, str(error)))
             return None
+        return self._settle_or_hold(held, outcome)
+
+    def _take_row(
+        self, filed: FiledBatch, number: int, row: Row | None, found: int, outcome: Outcome
+    ) -> Held | None:
+        """Look at one record of a frame; what holds it, if something does."""
+        try:
+            held = self._intake.take_row(filed, number, row, found)
+        except ValueError as error:
+            event = filed.batch.event(number)
+            if event is not None:
+                outcome.problems.append(Problem(event, str(error)))
+            return None
+        return self._settle_or_hold(held, outcome)
+
+    def _conclude(self, holds: list[Held], now: int, outcome: Outcome) -> None:
+        """Decide what is due; ``holds`` and those held because of them wait."""
+        self._decide_due(now, outcome)
+        holds += self._intake.newly_held
+        self._intake.newly_held.clear()
+        outcome.held += dict.fromkeys(held.event for held in holds if held.open)
+        outcome.warnings += self._evictions.due(self._running.sequences.values(), now)
+
+    def _settle_or_hold(self, held: Held | None, outcome: Outcome) -> Held | None:
         if held is None or held.waiting:
             return held
         if held.alerts:
             self._settle(held, outcome)
         else:
-            self._note(event, held.matches, outcome)
+            self._note(held.event, held.matches, outcome)
         return None
+
+    def _release(self, filed: FiledBatch, outcome: Outcome) -> None:
+        """A frame has waited for long enough."""
+        outcome.released_batches.append(filed.batch)
+        for held in filed.release():
+            self._let_go(held, outcome)
 
     def _decide_due(self, now: int, outcome: Outcome) -> None:
         intake = self._intake
         for held in intake.followers.due(now):
             self._let_go(held, outcome)
+        for filed in intake.filed.due(now):
+            self._release(filed, outcome)
         for sequence, entity, match, _ in intake.window.due(now):
             intake.read(sequence, entity)
             self._decide(sequence, entity, entity.take(match.order), outcome)

@@ -42,13 +42,15 @@ class Follower(msgspec.Struct, eq=False, gc=False):
 class Following:
     """The followers of one join key, and the rules that have ``begun`` for it, as a sum of bits.
 
-    There is ``room`` for so many followers until some are let go.
+    Those in ``caught_up`` have since been given what came before; others may have begun before
+    this was made. There is ``room`` for so many followers until some are let go.
     """
 
-    __slots__ = ("begun", "followers", "renewed", "room")
+    __slots__ = ("begun", "caught_up", "followers", "renewed", "room")
 
     def __init__(self, renewed: int, room: int) -> None:
         self.begun = 0
+        self.caught_up = 0
         self.followers: list[Follower] = []
         self.renewed = renewed
         self.room = room
@@ -106,6 +108,15 @@ class Followers:
                 following.begun = self._begun_for(key)
         return following
 
+    def find(self, key: Hashable, now: int) -> Following | None:
+        """What follows for a key that has an event now, where something may have begun for it."""
+        if now <= self._unsure_until:
+            return self.of(key, now)
+        following = self._keys.by_age.get(key)
+        if following is None or not following.begun:
+            return None
+        return self._keys.renew(key, now)
+
     def add(self, follower: Follower, followed: list[Following]) -> None:
         """Keep an event that has come just now for these keys."""
         self.filed += 1
@@ -128,6 +139,7 @@ class Followers:
         """
         for following in self._keys.by_age.values():
             following.begun &= rules
+            following.caught_up &= rules
             for one in following.followers:
                 one.rules &= rules
         self._unsure_until = now + self._ttl

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from itertools import count
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
 
 from fluent_eql.detection import Observation, SequenceRule, StagesOfKey, least_ttl
 from fluent_eql.event import Event
@@ -20,6 +20,14 @@ from fluent_eql.suspicion import OfKey, Suspicion
 
 WORTH_DEFERRING = 2
 """The number of rules up to which it costs less to file an event for each than to read it."""
+
+
+class Coming(NamedTuple):
+    """An event that comes ``now``, and its number among all that came."""
+
+    event: Event
+    now: int
+    number: int
 
 
 class Intake:
@@ -40,7 +48,7 @@ class Intake:
         )
         self.is_noting = False
         self.decoded = 0
-        self._arrivals = count()
+        self._next_number = 0
 
     def take(self, event: Event, now: int) -> Held | None:
         """Look at one event; what holds it, if something does.
@@ -48,20 +56,24 @@ class Intake:
         That may be no more than its alerts, or its notes. Raises ValueError where it has to be
         read and its record is not one msgpack map.
         """
+        return self._take(Coming(event, now, self._number(1)))
+
+    def _take(self, coming: Coming) -> Held | None:
         self.decoded += 1
+        event = coming.event
         suspicions = self.running.suspicions
         if suspicions is None:
-            return self._read(event, self._not_deferred(event, now), now, None)
+            return self._read(coming, self._not_deferred(coming), None)
         suspicion = suspicions.of(event.raw)
         if not suspicion.rules:
             return None
         if self.is_noting:
-            return self._read(event, suspicion.rules, now, None)
+            return self._read(coming, suspicion.rules, None)
         if not suspicion.of_keys:
-            return self._read(event, suspicion.reads, now, None)
-        numbers, held = self._file(suspicion, event, now)
+            return self._read(coming, suspicion.reads, None)
+        numbers, held = self._file(suspicion, coming)
         try:
-            return self._read(event, numbers, now, held)
+            return self._read(coming, numbers, held)
         except ValueError:
             if held is None:
                 raise
@@ -72,7 +84,7 @@ class Intake:
         unread, entity.unread = entity.unread, []
         for event, arrived, arrival in unread:
             try:
-                seen = self.running.observer.observe(event)
+                seen = self.running.observer_for([sequence.number]).observe(event)
             except ValueError:
                 continue
             for found in sequence.stages_of(seen):
@@ -95,27 +107,44 @@ class Intake:
         ):
             self.window.add(sequence, entity, match, match.arrived)
 
-    def go_on_with(self, running: RunningRules, now: int) -> None:
-        """Let other rules run from now on."""
+    def go_on_with(self, running: RunningRules, now: int) -> int:
+        """Let other rules run from now on; those that stay what they were, as a sum of bits.
+
+        Only of those whose events may wait unread with those of others.
+        """
         kept = set(self.running.of_bits(self.running.waiting))
         self.running = running
         bits = sum(one.bit for one in running.of_bits(running.waiting) if one in kept)
         self.followers.go_on_for(bits, now)
+        return bits
 
     def number_from(self, least: int) -> None:
         """Give the events that come from now on greater numbers than those before had."""
-        self._arrivals = count(max(next(self._arrivals), least))
+        self._next_number = max(self._next_number, least)
 
-    def _read(
-        self, event: Event, numbers: Sequence[int], now: int, held: Held | None
-    ) -> Held | None:
+    def expire(self, now: int) -> None:
+        """Forget the join keys whose time is over."""
+        self.followers.expire(now)
+
+    def _number(self, events: int) -> int:
+        """The number of the first of so many events that come now."""
+        first = self._next_number
+        self._next_number += events
+        return first
+
+    def _has_begun(self, sequence: SequenceRule) -> None:
+        """A rule has an event that may be its first."""
+
+    def _read(self, coming: Coming, numbers: Sequence[int], held: Held | None) -> Held | None:
+        """Observe an event for those of these rules that a glance does not rule out."""
+        if self.running.glances is not None and numbers:
+            numbers = self.running.glances.satisfied(tuple(numbers), coming.event.raw)
+        return self._observe(coming, numbers, held) if numbers else held
+
+    def _observe(self, coming: Coming, numbers: Sequence[int], held: Held | None) -> Held | None:
         """Test these rules, by their numbers: single-event alerts, and stage matches that wait."""
-        running = self.running
-        if running.glances is not None and numbers:
-            numbers = running.glances.satisfied(tuple(numbers), event.raw)
-        if not numbers:
-            return held
-        seen = running.observer.observe(event)
+        running, (event, now, arrival) = self.running, coming
+        seen = running.observer_for(numbers).observe(event)
         matches: list[tuple[SequenceRule, StageMatch]] = []
         for number in numbers:
             sequence = running.sequences.get(number)
@@ -132,7 +161,7 @@ class Intake:
                     held.waiting += 1
                 kept = sequence.kept(event, found)
                 subject = Subject(kept, found.by, held if completes else None)
-                match = _match(seen, found, next(self._arrivals), now, subject)
+                match = _match(seen, found, arrival, now, subject)
                 self.remember(sequence, found.key, match)
                 sequence.matched += 1
                 if self.is_noting:
@@ -144,20 +173,21 @@ class Intake:
             held.matches = matches
         return held
 
-    def _not_deferred(self, event: Event, now: int) -> Sequence[int]:
+    def _not_deferred(self, coming: Coming) -> Sequence[int]:
         """The rules, by their numbers, for which an event has to be read now.
 
         For the others it is filed unread. Where notes are written, all events are read.
         """
-        numbers = self.running.everyone
+        numbers, event = self.running.everyone, coming.event
         if self.is_noting or len(numbers) > WORTH_DEFERRING:
             return numbers
         if not event.raw or not is_map(event.raw):
             return numbers
-        return [number for number in numbers if not self._defer(number, event, now)]
+        return [number for number in numbers if not self._defer(number, coming)]
 
-    def _defer(self, number: int, event: Event, now: int) -> bool:
+    def _defer(self, number: int, coming: Coming) -> bool:
         """File an event unread, where it completes nothing; whether it need not be read now."""
+        event, now, _ = coming
         deferral = self.running.deferrals.get(number)
         if deferral is None or deferral.may_complete(event.raw):
             return False
@@ -169,21 +199,20 @@ class Intake:
         if key == NO_KEY:
             return True
         sequence = self.running.sequences[number]
-        return self._wait(sequence, sequence.matcher.entity(key, now), event, now)
+        return self._wait(sequence, sequence.matcher.entity(key, now), coming)
 
-    def _wait(self, sequence: SequenceRule, entity: Entity, event: Event, now: int) -> bool:
+    def _wait(self, sequence: SequenceRule, entity: Entity, coming: Coming) -> bool:
         """Let an event wait unread for one of its key that needs it, where it may."""
         if entity.timeline is not None or len(entity.unread) >= sequence.matcher.max_pending:
             return False
-        entity.unread.append(Unread(event, now, next(self._arrivals)))
+        entity.unread.append(Unread(*coming))
         sequence.filed += 1
         return True
 
-    def _file(
-        self, suspicion: Suspicion, event: Event, now: int
-    ) -> tuple[tuple[int, ...], Held | None]:
+    def _file(self, suspicion: Suspicion, coming: Coming) -> tuple[tuple[int, ...], Held | None]:
         """File an event unread; the rules that have to read it now, and what holds it."""
-        running, raw = self.running, event.raw
+        running, (event, now, number) = self.running, coming
+        raw = event.raw
         reads = suspicion.reads
         followed: list[Following] = []
         follows = completes = 0
@@ -194,15 +223,15 @@ class Intake:
                 continue
             following = self.followers.of(key, now)
             if of_key.begins:
-                reads = (*reads, *self._start(of_key, key, following, event, now))
+                reads = (*reads, *self._start(of_key, key, following, coming))
             here = of_key.follows
             if of_key.glances and running.glances is not None:
                 satisfied = running.glances.satisfied(of_key.glances, raw)
-                for number in of_key.glances:
-                    if number not in satisfied:
-                        here &= ~running.sequences[number].bit
+                for rule in of_key.glances:
+                    if rule not in satisfied:
+                        here &= ~running.sequences[rule].bit
             if here & following.begun:
-                here, readers = self._continue(of_key, here, following, key, event, now)
+                here, readers = self._continue(of_key, here, following, key, coming)
                 reads = (*reads, *readers)
             if here:
                 if following not in followed:  # the values of two keys may be the same
@@ -212,20 +241,19 @@ class Intake:
         if not followed:
             return reads, None
         held = Held(event, waiting=1) if completes else None
-        number = next(self._arrivals)
         self.followers.add(Follower(event, now, number, follows, completes, held), followed)
         return reads, held
 
     def _start(
-        self, of_key: OfKey, key: Hashable, following: Following, event: Event, now: int
+        self, of_key: OfKey, key: Hashable, following: Following, coming: Coming
     ) -> list[int]:
         """File an event for the rules of which it may be the first; those that have to read it."""
         reads = []
         for number in of_key.begins:
             sequence = self.running.sequences[number]
-            entity = sequence.matcher.entity(key, now)
-            if self._wait(sequence, entity, event, now):
-                self._begin(sequence, entity, key, following, now)
+            entity = sequence.matcher.entity(key, coming.now)
+            if self._wait(sequence, entity, coming):
+                self._begin(sequence, entity, key, following, coming.now)
             else:
                 reads.append(number)
         return reads
@@ -236,8 +264,7 @@ class Intake:
         follows: int,
         following: Following,
         key: Hashable,
-        event: Event,
-        now: int,
+        coming: Coming,
     ) -> tuple[int, list[int]]:
         """Let an event follow what has begun.
 
@@ -251,10 +278,11 @@ class Intake:
                 self.read(sequence, entity)
             if entity is None or not entity.has_begun:
                 following.begun ^= sequence.bit
+                following.caught_up &= ~sequence.bit
                 continue
             follows ^= sequence.bit
-            entity = sequence.matcher.entity(key, now)
-            if completes or not self._wait(sequence, entity, event, now):
+            entity = sequence.matcher.entity(key, coming.now)
+            if completes or not self._wait(sequence, entity, coming):
                 reads.append(sequence.number)
         return follows, reads
 
@@ -274,19 +302,24 @@ class Intake:
         now: int,
     ) -> None:
         """A rule has an event that may be its first for a key; others may have come before it."""
-        if following.begun & sequence.bit:
-            return
+        self._has_begun(sequence)
         following.begun |= sequence.bit
+        if following.caught_up & sequence.bit:
+            return
+        following.caught_up |= sequence.bit
+        since = now - sequence.matcher.ttl
         if following.followers:
-            for one in following.waiting_for(sequence.bit, now - sequence.matcher.ttl):
+            for one in following.waiting_for(sequence.bit, since):
                 self._follow(sequence, entity, key, one, now)
+        for one in self._earlier(sequence, key, since):
+            self._follow(sequence, entity, key, one, now)
 
     def _follow(
         self, sequence: SequenceRule, entity: Entity, key: Hashable, follower: Follower, now: int
     ) -> None:
         """Read a follower for a rule, for which it came early, or its first event late."""
         try:
-            seen = self.running.observer.observe(follower.event)
+            seen = self.running.observer_for([sequence.number]).observe(follower.event)
         except ValueError:
             return
         for found in sequence.stages_of(seen):
@@ -304,6 +337,10 @@ class Intake:
                 self.window.add(sequence, entity, match, follower.arrived)
             else:
                 self.window.add(sequence, entity, match, now)
+
+    def _earlier(self, sequence: SequenceRule, key: Hashable, since: int) -> Iterable[Follower]:
+        """Events, kept elsewhere, that came at that time or later and may follow for a key."""
+        return ()
 
     def _begun_for(self, key: Hashable) -> int:
         """The rules that remember something of a key, as a sum of bits."""

@@ -17,6 +17,7 @@ class KeyReader:
     """Reads join keys, each the values of some fields in their order, all with one look."""
 
     def __init__(self, keys: Sequence[Sequence[str]]) -> None:
+        self.keys = tuple(map(tuple, keys))
         names = {name for key in keys for name in key}
         self._projection = Projection(names)
         places = {name: place for place, name in enumerate(self._projection.names)}
@@ -35,10 +36,11 @@ class KeyReader:
         leaves = self._projection.leaves(raw) if self._picks else None
         if leaves is None:
             return self._unknown
-        return [_key_of(pick(leaves)[1:]) for pick in self._picks]
+        return [key_of(pick(leaves)[1:]) for pick in self._picks]
 
 
-def _key_of(values: tuple[Any, ...]) -> Hashable | None:
+def key_of(values: tuple[Any, ...]) -> Hashable | None:
+    """The key with these values, NO_KEY and None as :meth:`KeyReader.keys_of` says."""
     is_text = True
     for value in values:
         if value.__class__ is not str:

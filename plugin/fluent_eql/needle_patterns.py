@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,6 +181,37 @@ def database_of(patterns: Sequence[Pattern], *, once: bool = False) -> Any:
         ],
     )
     return database
+
+
+def found_dotted(names: Iterable[str]) -> Callable[[bytes], bool]:
+    """Tells whether a body has a string that may be a key with a dot, by which it spells a field.
+
+    That is one of two or more parts of one of the names, which stand in it one after another.
+    """
+    keys = {key for name in names for key in _dotted_keys(name)}
+    needles = [Needle(None, key, caseless=False, is_whole=True) for key in sorted(keys)]
+    patterns = [Pattern(_text_of(needle), False, ()) for needle in needles]
+    if not patterns:
+        return lambda body: False
+    database = database_of(patterns, once=True)
+
+    def is_found(body: bytes) -> bool:
+        found: list[int] = []
+
+        def on_find(number: int, start: int, end: int, flags: int, context: object) -> None:
+            found.append(number)
+
+        database.scan(scannable(body), match_event_handler=on_find)
+        return bool(found)
+
+    return is_found
+
+
+def _dotted_keys(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    for start in range(len(parts)):
+        for end in range(start + 2, len(parts) + 1):
+            yield ".".join(parts[start:end])
 
 
 def _escaped(text: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
@@ -15,6 +17,7 @@ from fluent_eql.notes import digest_of
 from fluent_eql.rules import Rule
 from fluent_eql.screen import Screen
 from fluent_eql.settings import EqlOptions
+from fluent_eql.sieve import Sieve
 from fluent_eql.sources import in_records
 from fluent_eql.suspicion import Suspicions
 
@@ -34,6 +37,7 @@ class RunningRules:
         self.rules = tuple(rules)
         self.everyone = range(len(rules))
         self.observer = Observer([rule.query for rule in rules], settings)
+        self._observers: dict[int, Observer] = {}
         conditions = [condition for rule in rules for condition in rule.query.conditions]
         self._conditions = tuple(in_records(conditions, settings.mapping))
         self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]
@@ -50,6 +54,14 @@ class RunningRules:
         self.suspicions: Suspicions | None = None
         self.glances: Glances | None = None
         """Where records are read as they are, and the rules are many."""
+        self.sieve: Sieve | None = None
+        """Where there are suspicions, for records that are read as they are."""
+        self.prompt = 0
+        """The conditions of events that have to be looked at when they come, as a sum of bits."""
+        self.completing = 0
+        """Those of events that complete a sequence of :attr:`following`, as a sum of bits."""
+        self.following: dict[int, dict[tuple[str, ...], int]] = {}
+        """See :meth:`Suspicions.following`."""
         self.waiting = 0
         """The sequences whose events may wait unread with those of others, as a sum of bits."""
         if len(rules) < WORTH_A_SCAN:
@@ -76,6 +88,22 @@ class RunningRules:
             waiting,
             self._settings.event_category_field,
         )
+        self.sieve = None
+        if self._settings.mapping is None:
+            keys = {k.name for one in waiting.values() for s in one.query.stages for k in s.by}
+            self.sieve = Sieve(self._conditions, keys)
+            self.following = self.suspicions.following(self.sieve.keys)
+            self.prompt = self.suspicions.prompt(self.following)
+            self.completing = self.suspicions.completing(self.following)
+
+    def observer_for(self, numbers: Sequence[int]) -> Observer:
+        """What observes an event for the rules with these numbers, as :attr:`observer` does."""
+        if len(numbers) > 1 or self._settings.mapping is not None:
+            return self.observer
+        [number] = numbers
+        if number not in self._observers:
+            self._observers[number] = Observer([self.rules[number].query], self._settings)
+        return self._observers[number]
 
     def of_bits(self, bits: int) -> Iterator[SequenceRule]:
         """The sequences whose events may wait unread with those of others, of a sum of bits."""
@@ -84,6 +112,10 @@ class RunningRules:
             bit = bits & -bits
             bits ^= bit
             yield self._by_bit[bit]
+
+    def conditions_following(self, sequence: SequenceRule) -> int:
+        """The conditions of events that may follow in it by :attr:`following`, as a sum of bits."""
+        return functools.reduce(operator.or_, self.following.get(sequence.number, {}).values(), 0)
 
     def screening(self) -> list[list[Needles | None]]:
         """What the screen looks for, by the numbers of the rules: the needles of each condition."""

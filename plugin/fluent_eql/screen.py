@@ -22,6 +22,8 @@ LARGEST_GAP = 1_024
 """Where no more bytes than these are without a find, next to all records of a body are hits."""
 UNSCANNED = 63
 """How many bodies after such a one are not scanned: all of their records are hits."""
+MOST_UNSCANNED = 1_023
+"""After several such in a row it is more and more, up to so many."""
 
 
 class Screen:
@@ -39,6 +41,7 @@ class Screen:
         self._patterns = patterns_of(self.needles)
         self._database: Any = database_of(self._patterns) if self._patterns else None
         self._unscanned = 0
+        self._pause = UNSCANNED
 
     def offsets(self, body: Body) -> Sequence[int] | None:
         """Where in ``body`` a needle was found, ascending; None where every record is a hit.
@@ -63,7 +66,10 @@ class Screen:
         self._database.scan(body, match_event_handler=found)
         offsets.sort()
         if _is_crowded(offsets, size):
-            self._unscanned = UNSCANNED
+            self._unscanned = self._pause
+            self._pause = min(2 * self._pause + 1, MOST_UNSCANNED)
+        else:
+            self._pause = UNSCANNED
         return offsets
 
 

@@ -7,14 +7,15 @@ for all of them at once: it matters only where one of them has begun. See
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from fluent_eql.detection import SequenceRule
 from fluent_eql.keys import KeyReader
 from fluent_eql.lang import Condition, EventQuery, SequenceQuery
-from fluent_eql.suspects import Suspects
+from fluent_eql.suspects import MOST_KINDS, Suspects
+from fluent_eql.verdicts import numbers_of
 
 WORTH_A_GLANCE = 1
 """How many sequences a record may complete for it to be glanced at for each of them, so that it is
@@ -73,10 +74,60 @@ class Suspicions:
             for stages in _stages_by_condition(query)
         ]
         self._suspects = Suspects(conditions, self._made, category_field)
+        self._by_bits: dict[int, Suspicion] = {}
 
     def of(self, raw: bytes) -> Suspicion:
         """What a record may be."""
         return self._suspects.of(raw)
+
+    def of_conditions(self, bits: int) -> Suspicion:
+        """What a record may be that may satisfy these conditions, a sum of ``1 << number``."""
+        known = self._by_bits.get(bits)
+        if known is None:
+            if len(self._by_bits) >= MOST_KINDS:
+                self._by_bits.clear()
+            known = self._by_bits[bits] = self._made(tuple(numbers_of(bits)))
+        return known
+
+    def following(self, keys: Collection[str]) -> dict[int, dict[Names, int]]:
+        """The conditions of the events that may follow in sequences, by keys of these fields alone.
+
+        By the sequences' numbers and the names of the stages' join keys, as sums of bits.
+        """
+        found: dict[int, dict[Names, int]] = {}
+        for condition, (number, stages) in enumerate(self._places):
+            sequence = self._sequences.get(number)
+            if sequence is None or any(
+                name not in keys
+                for stage in range(1, len(sequence.query.stages))
+                for name in _names(sequence, stage)
+            ):
+                continue
+            by_names = found.setdefault(number, {})
+            for stage in stages:
+                if stage:
+                    names = _names(sequence, stage)
+                    by_names[names] = by_names.get(names, 0) | 1 << condition
+        return found
+
+    def prompt(self, following: Collection[int]) -> int:
+        """The conditions, as a sum of bits, of events that have to be looked at when they come.
+
+        Those are not the ones that can only follow in one of the sequences with these numbers.
+        """
+        found = 0
+        for condition, (number, stages) in enumerate(self._places):
+            if number not in following or 0 in stages:
+                found |= 1 << condition
+        return found
+
+    def completing(self, following: Collection[int]) -> int:
+        """The conditions, as a sum of bits, of events that complete one of these sequences."""
+        found = 0
+        for condition, (number, stages) in enumerate(self._places):
+            if number in following and self._sequences[number].last_stage in stages:
+                found |= 1 << condition
+        return found
 
     def _made(self, conditions: tuple[int, ...]) -> Suspicion:
         stages: dict[int, set[int]] = {}

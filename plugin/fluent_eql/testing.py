@@ -7,6 +7,7 @@ the contract: it raises AssertionError where the filter breaks it.
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +16,24 @@ from typing import Any
 
 import msgpack
 
-from fluent_eql.api import Drop, Filter, Keep, Outcome, Replace, Stateful, Verdict
+from fluent_eql.api import (
+    Batch,
+    Drop,
+    Filter,
+    Keep,
+    Outcome,
+    Replace,
+    Stateful,
+    Verdict,
+    WholeFrames,
+)
 from fluent_eql.event import Event, decode_record, encode_value
 from fluent_eql.options import duration, options_of
 from fluent_eql.registry import check_plugin, make_filter
 
 Record = dict[str, Any]
+
+NOT_GIVEN = "held: an event that process was not given"
 
 TAG = "test"
 SECOND = 10**9
@@ -113,15 +126,34 @@ class Result:
     notes: list[bytes] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+class _Batch:
+    """A frame as a pipeline shows it to a filter that takes whole ones."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._events = events
+        entries = [_entry(event) for event in events]
+        self.tag = events[0].tag if events else TAG
+        self.body = b"".join(entries)
+        self.ends = list(itertools.accumulate(map(len, entries)))
+
+    def event(self, number: int) -> Event | None:
+        return self._events[number]
+
+
+@dataclass(slots=True, eq=False)
 class _Frame:
-    """Events that came together and leave together, and what has been decided of them."""
+    """Events that came together and leave together, and what has been decided of them.
+
+    ``held`` are those that wait. ``batch`` is what the frame is held as, if it is.
+    """
 
     events: list[Event]
     verdicts: dict[Event, Verdict] = field(default_factory=dict)
+    held: set[Event] = field(default_factory=set)
+    batch: Batch | None = None
 
     def is_decided(self) -> bool:
-        return len(self.verdicts) == len(self.events)
+        return self.batch is None and len(self.verdicts) == len(self.events)
 
     def records(self) -> list[Record]:
         verdicts = [(event, self.verdicts[event]) for event in self.events]
@@ -166,16 +198,19 @@ class FilterDriver:
         ]
         frame = _Frame(events)
         self._frames.append(frame)
-        wanted = self._screened(events)
-        outcome = self.filter.process(wanted, self.now) if wanted else Outcome()
-        seen = set(wanted)
-        result = Result(skipped=[_readable(event) for event in events if event not in seen])
+        wanted, batch = self._screened(events), _Batch(events)
+        if wanted is None and isinstance(self.filter, WholeFrames):
+            outcome = self.filter.process_batch(batch, self.now)
+            wanted = events
+        else:
+            wanted = events if wanted is None else wanted
+            outcome = self.filter.process(wanted, self.now) if wanted else Outcome()
+        result = Result(skipped=[_readable(event) for event in events if event not in wanted])
+        if batch in outcome.held_batches:
+            frame.batch = batch
         self._take(outcome, result)
-        held = set(outcome.held)
-        assert held <= seen, "held: an event that process was not given"
-        for event in events:
-            if event not in frame.verdicts and event not in held:
-                self._decide(event, Keep(), result)
+        if frame.batch is None:
+            self._keep_others(frame, result)
         return self._leave(result)
 
     def advance(self, span: int | str) -> Result:
@@ -211,12 +246,12 @@ class FilterDriver:
                 return metric.value
         raise KeyError(f"{name}{labels or ''}")
 
-    def _screened(self, events: list[Event]) -> list[Event]:
+    def _screened(self, events: list[Event]) -> list[Event] | None:
         entries = [_entry(event) for event in events]
         body = b"".join(entries)
         offsets = self.filter.screen(body)
         if offsets is None:
-            return events
+            return None
         assert list(offsets) == sorted(offsets), f"screen: {list(offsets)} are not ascending"
         assert all(0 <= offset < len(body) for offset in offsets), "screen: outside of the body"
         ends = [0]
@@ -227,10 +262,24 @@ class FilterDriver:
 
     def _take(self, outcome: Outcome, result: Result) -> None:
         held = set(outcome.held)
-        result.held += [_readable(event) for event in outcome.held]
+        for event in outcome.held:
+            frame = self._frame_of(event)
+            assert frame is not None, NOT_GIVEN
+            assert frame is self._frames[-1] or frame.batch is not None, NOT_GIVEN
+            assert event not in frame.verdicts, f"held once decided: {_readable(event)}"
+            frame.held.add(event)
+            result.held.append(_readable(event))
         for event, verdict in outcome.decided:
             assert event not in held, f"both held and decided: {event.record}"
             self._decide(event, verdict, result)
+        for batch in outcome.held_batches:
+            is_given = any(batch is frame.batch for frame in self._frames)
+            assert is_given, "held: a batch that process_batch was not given"
+        for batch in outcome.released_batches:
+            released = next((frame for frame in self._frames if batch is frame.batch), None)
+            assert released is not None, "released: a batch that is not held"
+            released.batch = None
+            self._keep_others(released, result)
         for emission in outcome.emitted:
             record = decode_record(emission.raw)
             result.emitted.append(Sent(emission.tag, emission.time, record))
@@ -241,8 +290,17 @@ class FilterDriver:
         written += [emission.note for emission in outcome.emitted if emission.note]
         result.notes += [write() for write in written]
 
+    def _frame_of(self, event: Event) -> _Frame | None:
+        return next((frame for frame in self._frames if event in frame.events), None)
+
+    def _keep_others(self, frame: _Frame, result: Result) -> None:
+        """Those that the filter says nothing of stay as they are."""
+        for event in frame.events:
+            if event not in frame.verdicts and event not in frame.held:
+                self._decide(event, Keep(), result)
+
     def _decide(self, event: Event, verdict: Verdict, result: Result) -> None:
-        frame = next((frame for frame in self._frames if event in frame.events), None)
+        frame = self._frame_of(event)
         assert frame is not None, "decided: an event that was not sent, or that has left"
         assert event not in frame.verdicts, f"decided twice: {_readable(event)}"
         frame.verdicts[event] = verdict

@@ -15,9 +15,10 @@ from fluent_eql.event import Event, decode_record, encode_value
 from fluent_eql.filter import EqlFilter
 from fluent_eql.settings import EqlOptions
 from fluent_pipeline.config import WebhookOutputConfig, parse_config
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.net.signature import signature_of
 from fluent_pipeline.net.webhook import KNOWN_IDS, REASONS, REFUSALS, WebhookOutput
+from fluent_pipeline.receipt import Receipt
 from support.events import SECOND, Scene
 from support.frames import forward_frame
 from support.hooks import hook

@@ -19,13 +19,14 @@ from fluent_eql.event import encode_value
 from fluent_eql.filter import EqlFilter
 from fluent_eql.settings import EqlOptions
 from fluent_pipeline.bench.defend import background, host
-from fluent_pipeline.engine import Engine, Receipt, Stage
+from fluent_pipeline.engine import Engine, Stage
 from fluent_pipeline.ndjson import records_of
 from fluent_pipeline.protocol.compression import deflate
 from fluent_pipeline.protocol.entries import encode_time
 from fluent_pipeline.protocol.frames import Frame, frame_of, parse_frame
 from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.receipt import Receipt
 from support.events import MILLISECOND, SECOND, SPELLINGS, START, Scene
 
 Record = dict[str, Any]

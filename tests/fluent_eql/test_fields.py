@@ -6,7 +6,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluent_eql import fields
@@ -170,6 +170,7 @@ OTHERS = {
     "many fields": [f"other.x{number}" for number in range(MOST_AT_ONCE)],
     "a name too long for the struct": [NAME_OF_SEVEN],
     "a name that begins another": ["a.d.e", "b"],
+    "a name too long, and odd": ['a"b.c.d.e.f.g', "a.d.e"],
 }
 
 
@@ -289,3 +290,87 @@ def test_the_last_of_two_equal_keys_counts() -> None:
 def test_a_projection_refuses_what_is_no_map(raw: bytes) -> None:
     with pytest.raises(ValueError, match="map"):
         Projection(READ).fields(raw)
+
+
+PLAIN_LEAVES = st.one_of(
+    *(st.none(), st.booleans(), st.integers(-9, 2**64 - 1), st.floats(), st.text(max_size=3)),
+    *(st.lists(st.text(max_size=2), max_size=2), st.just(msgpack.ExtType(5, b"x"))),
+)
+OBJECTS = st.dictionaries(
+    st.sampled_from(PARTS),
+    st.recursive(
+        PLAIN_LEAVES,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(PARTS), inner),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+WITH_ARRAYS = st.dictionaries(
+    st.sampled_from(["a", "b", "a.b", "c", "unread"]),
+    st.lists(OBJECTS | st.lists(OBJECTS, max_size=2), min_size=1, max_size=3),
+    min_size=1,
+)
+"""Records with arrays of objects."""
+
+
+@pytest.mark.parametrize("others", OTHERS.values(), ids=OTHERS)
+@settings(max_examples=40)
+@given(arrays=WITH_ARRAYS, record=OBJECTS, seed=st.integers(0, 99))
+def test_of_a_record_with_arrays_of_objects_all_names_have_their_values(
+    others: list[str], arrays: dict[str, Any], record: dict[str, Any], seed: int
+) -> None:
+    raw = Writer(random.Random(seed)).encode(record | arrays)
+    found, whole = Projection([*READ, *others]).fields(raw), Fields(decode_record(raw))
+    for name in (*READ, *others):
+        assert same(found[name], whole[name]), name
+
+
+def decoded_whole(record: dict[Any, Any], ask_for: str, *names: str) -> int:
+    """How often a record is decoded whole for the values of a field, which are right."""
+    raw = msgpack.packb(record, unicode_errors="surrogateescape")
+    decoded: list[bytes] = []
+
+    def decode(raw: bytes) -> dict[str, Any]:
+        decoded.append(raw)
+        return decode_record(raw)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "decode_record", decode)
+        found = Projection(names).fields(raw)[ask_for]
+    assert found == Fields(decode_record(raw))[ask_for] != ()
+    return len(decoded)
+
+
+ARRAY = [{"d": "x"}, {"d": ["y"]}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"a": ARRAY}, {"a": [ARRAY]}, {"a": ARRAY, "unread": {"x": [1.5]}}, {"a": ARRAY, "a.d": "z"}],
+    ids=repr,
+)
+def test_a_record_with_an_array_of_objects_is_not_decoded_whole(record: dict[str, Any]) -> None:
+    assert decoded_whole(record, "a.d", "a.d", "b") == 0
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"a": ARRAY, "b": "\udcff"},
+        {"a": [{"d": b"x"}]},
+        {"a": ARRAY, b"b": "x"},
+        {"a": ARRAY, 1: "x"},
+        {"a": [{"d": 1, "\udcff": 2}]},
+    ],
+    ids=repr,
+)
+def test_a_record_that_holds_anything_odd_besides_is_decoded_whole(record: dict[Any, Any]) -> None:
+    assert decoded_whole(record, "a.d", "a.d", "b") == 1
+
+
+def test_beside_an_array_of_objects_an_odd_name_costs_only_those_who_ask_for_it() -> None:
+    odd = 'a"b.c.d.e.f.g'
+    record = {"a": ARRAY, odd: "x", NAME_OF_SEVEN: "y"}
+    assert decoded_whole(record, "a.d", "a.d", odd, NAME_OF_SEVEN) == 0
+    assert decoded_whole(record, odd, "a.d", odd) == 1
+    assert decoded_whole(record, NAME_OF_SEVEN, "a.d", NAME_OF_SEVEN) == 0

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fluent_eql.api import KEEP, Outcome, Problem, Replace
-from fluent_eql.detection import LEAST_TTL
+from fluent_eql.detection import LEAST_TTL, Observation, Observer
 from fluent_eql.event import Event, decode_record, encode_value
 from fluent_eql.filter import EqlFilter
 from fluent_eql.rules import Rule
@@ -47,17 +47,16 @@ def eql(*rules: Rule, **settings: Any) -> EqlFilter:
     return EqlFilter(rules, EqlOptions(**settings))
 
 
-def count_reads(monkeypatch: pytest.MonkeyPatch, found: EqlFilter) -> list[Event]:
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """The events that are read from now on."""
     reads: list[Event] = []
-    observer = found._running.observer
-    observe = observer.observe
+    observe = Observer.observe
 
-    def observed(event: Event) -> Any:
+    def observed(observer: Observer, event: Event) -> Observation:
         reads.append(event)
-        return observe(event)
+        return observe(observer, event)
 
-    monkeypatch.setattr(observer, "observe", observed)
+    monkeypatch.setattr(Observer, "observe", observed)
     return reads
 
 
@@ -146,7 +145,7 @@ def test_with_a_window_of_nothing_an_event_is_let_go_at_once_and_completes_late(
 def test_where_nothing_has_begun_no_event_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     other = rule("sequence by k [p where true] [f where true]", name="Other")
     runner = many(THREE, TWO, other)
-    reads = count_reads(monkeypatch, eql_of(runner))
+    reads = count_reads(monkeypatch)
     for number in range(20):
         runner.send([f(f"f{number}", number), m(f"m{number}", number), f(k="b")])
     runner.advance(WINDOW)
@@ -159,7 +158,7 @@ def test_where_something_has_begun_what_may_complete_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runner = many(TWO)
-    reads = count_reads(monkeypatch, eql_of(runner))
+    reads = count_reads(monkeypatch)
     first, last = make_event(n()), make_event(f())
     runner.send([first, make_event(f("f0", k="b"))])
     assert reads == []
@@ -171,7 +170,7 @@ def test_a_first_event_is_read_only_when_one_comes_that_may_complete_its_sequenc
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runner = many(THREE)
-    reads = count_reads(monkeypatch, eql_of(runner))
+    reads = count_reads(monkeypatch)
     runner.send([n(), m()])
     assert reads == []
     runner.send([f()])
@@ -186,7 +185,7 @@ def test_a_sequence_that_has_begun_and_is_forgotten_lets_nothing_follow(
     runner.send([n()])
     runner.filter.advance(LEAST_TTL + 1)
     runner.advance(LEAST_TTL + 1)
-    reads = count_reads(monkeypatch, eql_of(runner))
+    reads = count_reads(monkeypatch)
     runner.send([f()])
     result = runner.advance(WINDOW)
     assert (len(result.kept), result.alerts, reads) == (1, [], [])
@@ -339,7 +338,7 @@ def test_with_notes_every_event_is_read_and_noted_when_it_comes(
 ) -> None:
     found = eql(TWO, *FILLERS)
     assert found.recall([], now=0) == []
-    reads = count_reads(monkeypatch, found)
+    reads = count_reads(monkeypatch)
     events = [make_event(f()), make_event(n())]
     outcomes = [found.process([event], now=0) for event in events]
     assert reads == events
@@ -385,7 +384,7 @@ def test_what_may_begin_waits_unread_until_there_are_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runner = many(TWO, max_pending=3)
-    reads = count_reads(monkeypatch, eql_of(runner))
+    reads = count_reads(monkeypatch)
     for number in range(3):
         runner.send([n(f"n{number}", number)])
     assert reads == []

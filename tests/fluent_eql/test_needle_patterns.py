@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import msgpack
 import pytest
@@ -14,6 +15,7 @@ from fluent_eql.needle_patterns import (
     MANY,
     Pattern,
     database_of,
+    found_dotted,
     loose_patterns,
     patterns_of,
     scannable,
@@ -157,3 +159,43 @@ def test_once_is_once() -> None:
     patterns = loose_patterns([SOME])
     assert finds(patterns, raw) == [SOME, SOME]
     assert finds(patterns, raw, once=True) == [SOME]
+
+
+NAMES = ("a.b", "b c.d.e", "process.parent.name", "\u00fc.x", "long." + "x" * 300)
+KEYS = (*NAMES, "b c.d", "d.e", "process.parent", "parent.name")
+BEFORE = st.sampled_from([b"", b"\x93", b"\xd9", b"a", b"\xda\x00", bytes(100)])
+
+
+@given(st.sampled_from(KEYS), st.integers(0, 99).map(Random), st.booleans(), BEFORE)
+def test_a_key_of_parts_of_a_name_is_found_however_it_is_written(
+    key: str, random: Random, is_bin: bool, before: bytes
+) -> None:
+    string = FloatWriter(random, bin_share=float(is_bin)).encode(key)
+    assert found_dotted(NAMES)(before + string + before)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"process": {"parent": {"name": "x"}}},
+        {"process": "a, b"},
+        {"PROCESS.parent": "A.b"},
+        {"process.name": "proces.parent", "xparent.name": "x"},
+        {"other": "in a.b and process.parent", "x": [".", "a.", "a.b.c", "a.bc"]},
+        {"other": "x" * 300 + "a.b"},
+    ],
+    ids=lambda record: repr(record)[:40],
+)
+def test_what_is_no_such_key_is_not_found(record: dict[str, Any]) -> None:
+    assert not found_dotted(NAMES)(encode_value(record))
+
+
+def test_of_no_names_and_of_names_without_dots_none_is_found() -> None:
+    for names in ([], ["a", "b"]):
+        assert not found_dotted(names)(encode_value({"a.b": "c.d"}))
+
+
+@pytest.mark.parametrize("size", range(0, 90, 7))
+def test_a_dotted_key_at_the_end_of_a_body_is_found_whatever_its_length(size: int) -> None:
+    assert found_dotted(["a.b", "aa.b"])(b"\x00" * size + encode_value("aa.b"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -16,7 +16,7 @@ from fluent_eql.event import decode_record, encode_value
 from fluent_eql.fields import Fields
 from fluent_eql.filter import EqlFilter
 from fluent_eql.lang import Condition, compile_query
-from fluent_eql.screen import LARGEST_GAP, LEAST_BODY, UNSCANNED, Screen
+from fluent_eql.screen import LARGEST_GAP, LEAST_BODY, MOST_UNSCANNED, UNSCANNED, Screen
 from fluent_eql.settings import EqlOptions
 from fluent_eql.suspects import Suspects
 from fluent_eql.testing import FilterDriver
@@ -264,6 +264,32 @@ def test_bodies_are_not_scanned_for_a_while_after_one_that_is_full_of_hits() -> 
     assert len(screen.offsets(crowded) or ()) == LEAST_BODY
     assert [screen.offsets(quiet) for _ in range(UNSCANNED)] == [None] * UNSCANNED
     assert screen.offsets(quiet) == []
+
+
+def pauses(screen: Screen, body: bytes) -> Iterator[int]:
+    """How many bodies like this are not scanned between those that are, the first one is."""
+    assert screen.offsets(body)
+    while True:
+        unscanned = itertools.takewhile(lambda _: screen.offsets(body) is None, itertools.count())
+        yield sum(1 for _ in unscanned)
+
+
+def test_the_more_bodies_in_a_row_are_full_of_hits_the_fewer_are_scanned() -> None:
+    screen = Screen([condition('a == "x"')])
+    crowded = encode_value({"a": "x"}) * (LEAST_BODY // 3)
+    found = list(itertools.islice(pauses(screen, crowded), 7))
+    assert found[0] == UNSCANNED
+    assert found[:-2] == sorted(set(found))
+    assert found[-3:] == [MOST_UNSCANNED] * 3
+
+
+def test_after_a_body_with_few_hits_the_next_full_one_says_as_little_as_the_first() -> None:
+    screen = Screen([condition('a == "x"')])
+    crowded = encode_value({"a": "x"}) * (LEAST_BODY // 3)
+    assert list(itertools.islice(pauses(screen, crowded), 3))[-1] > UNSCANNED
+    while screen.offsets(encode_value({"a": "other"})) is None:
+        pass
+    assert next(pauses(screen, crowded)) == UNSCANNED
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from fluent_eql.api import (
     DROP,
     KEEP,
+    Batch,
     Body,
     Emission,
     Filter,
@@ -299,6 +300,210 @@ def test_replacing_by_nothing_breaks_the_contract() -> None:
     driver = FilterDriver(Scripted(lambda events, now: Outcome([(events[0], Replace(()))])))
     with pytest.raises(AssertionError, match="replaced by nothing"):
         driver.send(numbered(1))
+
+
+class Whole(Scripted):
+    """Takes whole frames and holds each for ten seconds, of its records those with an ``x``."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.held: list[Batch] = []
+        self.waiting: list[Event] = []
+
+    def process_batch(self, batch: Batch, now: int) -> Outcome:
+        found = events_of(batch)
+        self.calls.append(("process_batch", [event.record for event in found]))
+        self.held.append(batch)
+        self.deadlines.append(now + 10 * SECOND)
+        asked = [event for event in found if "x" in event.record]
+        self.waiting += asked
+        return Outcome(held=asked, held_batches=[batch])
+
+    def advance(self, now: int) -> Outcome:
+        super().advance(now)
+        return self.flush(now)
+
+    def flush(self, now: int) -> Outcome:
+        held, self.held = self.held, []
+        decided, self.waiting = self.waiting, []
+        return Outcome([(event, DROP) for event in decided], released_batches=held)
+
+
+def events_of(batch: Batch) -> list[Event]:
+    found = [batch.event(number) for number in range(len(batch.ends))]
+    return [event for event in found if event is not None]
+
+
+def test_a_frame_all_of_which_is_asked_for_is_given_as_a_whole_to_a_filter_that_takes_it_so() -> (
+    None
+):
+    filter = Whole()
+    FilterDriver(filter).send(numbered(1, 2))
+    assert filter.calls == [("process_batch", numbered(1, 2))]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_frame_of_which_some_is_asked_for_is_given_event_by_event(count: int) -> None:
+    filter = Whole(offsets=lambda body: [0][:count])
+    assert FilterDriver(filter).send(numbered(1, 2)).out == numbered(1, 2)
+    assert filter.calls == [("process", numbered(1))][:count]
+
+
+def test_a_batch_is_a_frame_with_its_tag_its_entries_and_always_the_same_events() -> None:
+    seen: list[Batch] = []
+
+    class Looking(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            seen.append(batch)
+            return Outcome()
+
+    given = make_event({"n": 2}, tag="app", time=3)
+    FilterDriver(Looking()).send([{"n": 1}, given], tag="app", time=1_500_000_000)
+    [batch] = seen
+    head = b"\x92\xd7\x00" + (1).to_bytes(4, "big") + (500_000_000).to_bytes(4, "big")
+    first = head + encode_value({"n": 1})
+    assert batch.tag == "app"
+    assert bytes(batch.body)[: batch.ends[0]] == first
+    assert bytes(batch.body)[batch.ends[0] :].endswith(given.raw)
+    assert list(batch.ends) == [len(first), len(batch.body)]
+    assert batch.event(1) is given
+    assert batch.event(0) is batch.event(0)
+
+
+def test_an_empty_frame_may_be_taken_as_a_whole() -> None:
+    filter = Whole()
+    driver = FilterDriver(filter)
+    assert driver.send([]) == Result()
+    assert filter.calls == [("process_batch", [])]
+    assert driver.flush() == Result()
+
+
+def test_a_whole_frame_of_which_the_filter_says_nothing_is_kept() -> None:
+    class Silent(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            return Outcome()
+
+    result = FilterDriver(Silent()).send(numbered(1, 2))
+    assert result == Result(out=numbered(1, 2), kept=numbered(1, 2))
+
+
+def test_a_held_frame_leaves_when_it_is_released_with_the_records_not_spoken_of() -> None:
+    driver = FilterDriver(Whole())
+    assert driver.send(numbered(1, 2)) == Result()
+    assert driver.advance("9s") == Result()
+    assert driver.advance("1s") == Result(out=numbered(1, 2), kept=numbered(1, 2))
+
+
+def test_a_record_of_a_held_frame_is_held_and_decided_as_well() -> None:
+    driver = FilterDriver(Whole())
+    records = [{"n": 1}, {"n": 2, "x": 1}]
+    assert driver.send(records) == Result(held=records[1:])
+    result = driver.advance("10s")
+    assert result == Result(out=numbered(1), kept=numbered(1), dropped=records[1:])
+
+
+def test_a_record_of_a_held_frame_is_held_later_and_may_outstay_it() -> None:
+    class Late(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            outcome = super().process_batch(batch, now)
+            asked = [event for event in events_of(self.held[0]) if event not in self.waiting]
+            self.waiting = asked[:1]
+            return Outcome(held=self.waiting, held_batches=outcome.held_batches)
+
+        def advance(self, now: int) -> Outcome:
+            Scripted.advance(self, now)
+            released, self.held = self.held, []
+            return Outcome(released_batches=released)
+
+    filter = Late()
+    driver = FilterDriver(filter)
+    assert driver.send(numbered(1, 2)) == Result(held=numbered(1))
+    assert driver.send(numbered(3)) == Result(held=numbered(2))
+    result = driver.advance("10s")
+    assert (result.out, result.kept) == (numbered(3), numbered(3))
+
+
+def test_a_record_that_is_decided_of_a_held_frame_waits_for_it() -> None:
+    class Deciding(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            outcome = super().process_batch(batch, now)
+            outcome.decided.append((events_of(batch)[0], DROP))
+            return outcome
+
+    driver = FilterDriver(Deciding())
+    result = driver.send(numbered(1, 2))
+    assert (result.out, result.dropped) == ([], numbered(1))
+    assert driver.flush().out == numbered(2)
+
+
+def test_holding_a_record_of_a_held_frame_once_it_is_decided_breaks_the_contract() -> None:
+    class Again(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            outcome = super().process_batch(batch, now)
+            event = events_of(self.held[0])[0]
+            if len(self.held) > 1:
+                return Outcome(held=[event], held_batches=outcome.held_batches)
+            outcome.decided.append((event, KEEP))
+            return outcome
+
+    driver = FilterDriver(Again())
+    driver.send(numbered(1))
+    with pytest.raises(AssertionError, match="held once decided: {'n': 1}"):
+        driver.send(numbered(2))
+
+
+def test_holding_a_record_of_a_frame_that_is_not_held_any_more_breaks_the_contract() -> None:
+    first: list[Event] = []
+
+    class TooLate(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            first.extend(events_of(batch))
+            if self.held:
+                return Outcome(held=first[:1])
+            super().process_batch(batch, now)
+            return Outcome(held=first[1:])
+
+    driver = FilterDriver(TooLate())
+    driver.send(numbered(1, 2))
+    with pytest.raises(AssertionError, match="an event that process was not given"):
+        driver.send(numbered(3))
+
+
+def test_a_frame_that_is_held_for_ever_breaks_the_contract() -> None:
+    class Forgetful(Whole):
+        def flush(self, now: int) -> Outcome:
+            return Outcome()
+
+    driver = FilterDriver(Forgetful())
+    driver.send(numbered(1))
+    with pytest.raises(AssertionError, match=r"after flush these records are still held: \[{'n'"):
+        driver.flush()
+
+
+def test_naming_a_batch_that_was_not_given_or_is_not_held_breaks_the_contract() -> None:
+    elsewhere = Whole()
+    FilterDriver(elsewhere).send(numbered(1))
+
+    class Foreign(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            return Outcome(held_batches=elsewhere.held)
+
+    class Releasing(Whole):
+        def process_batch(self, batch: Batch, now: int) -> Outcome:
+            return Outcome(released_batches=[batch])
+
+    class Twice(Whole):
+        def flush(self, now: int) -> Outcome:
+            return Outcome(released_batches=[*self.held, *self.held])
+
+    with pytest.raises(AssertionError, match="held: a batch that process_batch was not given"):
+        FilterDriver(Foreign()).send(numbered(1))
+    with pytest.raises(AssertionError, match="released: a batch that is not held"):
+        FilterDriver(Releasing()).send(numbered(1))
+    driver = FilterDriver(Twice())
+    driver.send(numbered(1))
+    with pytest.raises(AssertionError, match="released: a batch that is not held"):
+        driver.flush()
 
 
 def test_emissions_problems_and_alerts_are_told() -> None:

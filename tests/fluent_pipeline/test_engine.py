@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,15 +8,16 @@ from hypothesis import strategies as st
 
 from fluent_eql.api import DROP, KEEP, Body, Emission, Evidence, Metric, Outcome, Problem, Replace
 from fluent_eql.event import Event, encode_value
-from fluent_pipeline.engine import Engine, Outgoing, Receipt, Stage
+from fluent_pipeline.engine import Engine, Outgoing, Stage
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.ndjson import records_of
-from fluent_pipeline.protocol.frames import Frame, Mode, frame_of
+from fluent_pipeline.protocol.frames import Mode, frame_of
 from fluent_pipeline.protocol.limits import Limits
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
+from fluent_pipeline.receipt import Receipt
+from support.engines import Record, Run, deliver, marked, records, stage
 from support.frames import forward_frame
 
-Record = dict[str, Any]
 HOLD = object()
 
 
@@ -70,31 +70,6 @@ class Silent(Scripted):
 
     def screen(self, body: Body) -> Sequence[int] | None:
         return []
-
-
-def marked(record: Record) -> Replace:
-    return Replace((encode_value({**record, "marked": True}),))
-
-
-def stage(made: Scripted, *, tags: str = "", prefix: str = "") -> Stage:
-    return Stage("filter", made, lambda tag: tag.startswith(tags), prefix)
-
-
-class Run:
-    """An engine with the receipts of what was accepted."""
-
-    def __init__(self, *stages: Stage) -> None:
-        self.problems: list[str] = []
-        self.engine = Engine(stages, Limits(), on_problem=self.problems.append)
-        self.delivered: list[str] = []
-
-    def accept(self, frame: Frame, name: str = "a", now: int = 0, **more: str) -> list[Outgoing]:
-        receipt = Receipt(lambda: self.delivered.append(name))
-        return self.engine.accept(frame, now, receipt, **more)
-
-
-def records(sent: Iterable[Outgoing]) -> list[Record]:
-    return [event.record for out in sent for event in records_of(out.frame, Limits())]
 
 
 def test_a_frame_in_which_the_screen_finds_nothing_leaves_as_the_same_bytes() -> None:
@@ -306,8 +281,7 @@ def test_each_record_comes_out_once_in_its_order_as_its_verdict_says(
         rows = [{"at": [number, row], "verdict": verdict} for row, verdict in enumerate(frame)]
         sent += run.accept(forward_frame(rows, chunk=str(number)), str(number))
     sent += run.engine.flush(0)
-    for out in sent:
-        out.receipt.release()
+    deliver(sent)
 
     for number, frame in enumerate(frames):
         expected = [

@@ -14,10 +14,11 @@ from fluent_eql.settings import EqlOptions
 from fluent_pipeline.bench.batches import Batches
 from fluent_pipeline.bench.workloads import Workload
 from fluent_pipeline.cli.common import counted, table
-from fluent_pipeline.engine import Engine, Receipt, Stage
+from fluent_pipeline.engine import Engine, Stage
 from fluent_pipeline.protocol.entries import walk
 from fluent_pipeline.protocol.frames import Frame, frame_of
 from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.receipt import Receipt
 
 BATCHES = 16
 SHOWN = 15

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from fluent_eql.api import Filter
-from fluent_pipeline.engine import Engine, Receipt
+from fluent_pipeline.engine import Engine
 from fluent_pipeline.net.router import Router
 from fluent_pipeline.protocol.frames import Frame
+from fluent_pipeline.receipt import Receipt
 
 
 class Driver:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fluent_pipeline.buffer.disk import DiskBuffer, Stored
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.protocol.frames import Frame, frame_of
+from fluent_pipeline.receipt import Receipt
 
 RETRY_WAIT = 1.0
 """How long, in seconds, after a write to the disk has failed."""

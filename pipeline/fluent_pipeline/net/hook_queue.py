@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from fluent_pipeline.buffer.disk import DiskBuffer, Stored
-from fluent_pipeline.engine import Receipt
+from fluent_pipeline.receipt import Receipt
 
 log = logging.getLogger(__name__)
 

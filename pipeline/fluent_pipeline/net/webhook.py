@@ -22,7 +22,7 @@ from fluent_eql.api import Metric
 from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import WebhookOutputConfig
 from fluent_pipeline.config.parsers import SIGNATURE_HEADER
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.ndjson import to_line
 from fluent_pipeline.net.alerted import Alerted, alerted_records
@@ -32,6 +32,7 @@ from fluent_pipeline.net.output import QueuedOutput
 from fluent_pipeline.net.signature import signature_of
 from fluent_pipeline.net.tls import Certificate, Renewing, client_context
 from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.receipt import Receipt
 
 MOST_BYTES = 1_000_000
 """Of a request's body, unless a single alert or record is larger."""

@@ -84,6 +84,25 @@ def entries_at(
                 offset = next(remaining, None)
 
 
+def ends_of(
+    payload: bytes | memoryview, mode: Mode, index: EntryIndex | None = None
+) -> list[int] | None:
+    """Where each entry ends; None where the payload has bytes that are no entry."""
+    if index is not None:
+        return index.ends
+    ends = []
+    for _, end, reason in _spans(payload, mode):
+        if reason:
+            return None
+        ends.append(end)
+    return ends
+
+
+def entry_between(payload: bytes | memoryview, start: int, end: int, mode: Mode) -> Entry:
+    """The entry between two ends, see :func:`ends_of`."""
+    return _entry_of(payload, start, end, "", mode)
+
+
 def _spans(payload: bytes | memoryview, mode: Mode) -> Iterator[tuple[int, int, str]]:
     """Start, end and what is wrong, "" for a whole object, of each entry."""
     size = len(payload)

@@ -25,6 +25,12 @@ class EntryIndex:
         self._ends = ends
         self._base = base
 
+    @property
+    def ends(self) -> list[int]:
+        """Where each entry ends, counted from the start of the first."""
+        base = self._base
+        return [end - base for end in self._ends]
+
     def spans(self, offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Start and end of each entry that holds one of the ascending offsets.
 

@@ -12,9 +12,10 @@ import pytest
 from fluent_pipeline.app import Relay
 from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import parse_config
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.errors import ConfigError
 from fluent_pipeline.net.durable import DurableQueue, Item
+from fluent_pipeline.receipt import Receipt
 from support.frames import ack_of, forward_frame
 from support.relays import client_of, configuration, running_relay
 from support.target import WAIT, target

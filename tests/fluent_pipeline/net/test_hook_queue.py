@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fluent_pipeline.buffer.disk import DiskBuffer
-from fluent_pipeline.engine import Receipt
 from fluent_pipeline.net.hook_queue import DiskQueue, MemoryQueue, Waiting
+from fluent_pipeline.receipt import Receipt
 
 
 class Held:

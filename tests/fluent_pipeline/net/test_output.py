@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.net.output import QueuedOutput
+from fluent_pipeline.receipt import Receipt
 from support.frames import forward_frame
 
 

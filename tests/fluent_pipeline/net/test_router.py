@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from fluent_eql.api import Metric
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.net.router import Output, Router
+from fluent_pipeline.receipt import Receipt
 from support.frames import forward_frame
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from fluent_pipeline.config import ForwardOutputConfig
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.errors import RemoteProtocolError
 from fluent_pipeline.net.durable import InMemory, Item
 from fluent_pipeline.net.serving import COALESCED, ServerConnection
@@ -17,6 +17,7 @@ from fluent_pipeline.protocol.frames import Frame
 from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.handshake import Accepted, ClientHandshake, ServerHandshake
 from fluent_pipeline.protocol.limits import Limits
+from fluent_pipeline.receipt import Receipt
 from support.frames import ack_of, forward_frame
 
 

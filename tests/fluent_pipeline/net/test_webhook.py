@@ -16,10 +16,11 @@ from fluent_pipeline.app import Relay
 from fluent_pipeline.buffer.disk import DiskBuffer
 from fluent_pipeline.config import WebhookOutputConfig, parse_config
 from fluent_pipeline.config.parsers import Header
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.ndjson import to_line
 from fluent_pipeline.net.signature import signature_of
 from fluent_pipeline.net.webhook import MOST_BYTES, WebhookOutput
+from fluent_pipeline.receipt import Receipt
 from support.certificates import Authority
 from support.events import SECOND, Scene
 from support.frames import ack_of, forward_frame

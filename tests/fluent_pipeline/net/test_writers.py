@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from fluent_pipeline.engine import Outgoing, Receipt
+from fluent_pipeline.engine import Outgoing
 from fluent_pipeline.net.writers import LineOutput
 from fluent_pipeline.protocol.frames import Frame, frame_of
 from fluent_pipeline.protocol.splice import encode_entry, encode_forward
+from fluent_pipeline.receipt import Receipt
 from support.frames import forward_frame
 
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluent_pipeline.protocol.entries import Entry, EntryKind, encode_time, entries_at, walk
+from fluent_pipeline.protocol.entries import (
+    Entry,
+    EntryKind,
+    encode_time,
+    ends_of,
+    entries_at,
+    entry_between,
+    walk,
+)
 from fluent_pipeline.protocol.frames import Mode
 from support.wire import Writer
 
@@ -246,3 +254,56 @@ def test_bad_entries_are_asked_for_by_offset_like_all_others(
     asked = [e for e in every if any(e.start <= offset < e.end for offset in offsets)]
     assert [(e.kind is EntryKind.EVENT) for e in every] == [part == GOOD for part in parts]
     assert list(entries_at(payload, Mode.FORWARD, offsets)) == asked
+
+
+def by_ends(payload: bytes | memoryview, ends: list[int], mode: Mode) -> list[Entry]:
+    """The entries between these ends."""
+    pairs = zip([0, *ends], ends, strict=False)
+    return [entry_between(payload, start, end, mode) for start, end in pairs]
+
+
+GROUP = b"\x92\x92\xd7\x00\xff\xff\xff\xff\x00\x00\x00\x00\x80\x80"
+NO_ENTRIES = [b"\xc1", GOOD[:-1], b"\x92" + TIME + b"\x91" * 2000, b"\xdb\xff\xff\xff\xff"]
+forms = st.sampled_from([GOOD, GROUP, b"\x92\x05\x80", b"\x92\x92" + TIME + b"\x80" + RECORD])
+
+
+@given(
+    st.lists(forms | bad, max_size=8),
+    st.sampled_from([Mode.FORWARD, Mode.PACKED_FORWARD]),
+    st.sampled_from([bytes, memoryview]),
+)
+def test_the_entries_between_the_ends_are_those_of_a_walk(
+    parts: list[bytes], mode: Mode, kind: type[bytes] | type[memoryview]
+) -> None:
+    payload = kind(b"".join(parts))
+    ends = ends_of(payload, mode)
+    assert ends == [len(b"".join(parts[: number + 1])) for number in range(len(parts))]
+    assert by_ends(payload, ends, mode) == list(walk(payload, mode))
+
+
+@given(st.lists(forms | bad, max_size=4), st.sampled_from(NO_ENTRIES))
+def test_a_payload_with_bytes_that_are_no_entry_has_no_ends(
+    parts: list[bytes], rest: bytes
+) -> None:
+    assert ends_of(b"".join(parts) + rest, Mode.PACKED_FORWARD) is None
+
+
+@given(st.binary(max_size=200), st.sampled_from([Mode.FORWARD, Mode.PACKED_FORWARD]))
+def test_of_any_bytes_at_all_there_are_the_ends_of_a_walk_or_its_last_entry_is_none(
+    data: bytes, mode: Mode
+) -> None:
+    entries = list(walk(data, mode))
+    ends = ends_of(data, mode)
+    if ends is None:
+        last = entries.pop()
+        assert (last.kind, last.end) == (EntryKind.BAD, len(data))
+        data = data[: last.start]
+        ends = ends_of(data, mode)
+        assert ends is not None
+    assert by_ends(data, ends, mode) == entries
+
+
+def test_the_one_entry_of_a_message_ends_with_its_payload() -> None:
+    payload = TIME + RECORD
+    assert ends_of(payload, Mode.MESSAGE) == [len(payload)]
+    assert by_ends(payload, [len(payload)], Mode.MESSAGE) == list(walk(payload, Mode.MESSAGE))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluent_pipeline.protocol.entries import entries_at
+from fluent_pipeline.protocol.entries import ends_of, entries_at, entry_between, walk
 from fluent_pipeline.protocol.frames import Frame, Mode, parse_frame
 from fluent_pipeline.protocol.framing import Framer, Message
 from fluent_pipeline.protocol.index import LEAST_ENTRY, MOST_ENTRIES, EntryIndex
@@ -69,6 +69,32 @@ def test_an_index_finds_the_entries_that_a_walk_finds(seed: int, offsets: list[i
         asked = sorted(offset % max(len(payload), 1) for offset in offsets)
         walked = list(entries_at(payload, frame.mode, asked))
         assert list(entries_at(payload, frame.mode, asked, frame.index)) == walked
+
+
+def test_the_ends_count_from_the_start_of_the_first_entry() -> None:
+    assert EntryIndex(array("Q", [110, 115, 130]), 100).ends == [10, 15, 30]
+    assert EntryIndex(array("Q"), 100).ends == []
+
+
+def test_where_there_is_an_index_the_ends_are_not_looked_for() -> None:
+    index = EntryIndex(array("Q", [110, 115]), 100)
+    assert ends_of(b"\xc1", Mode.FORWARD, index) == [10, 15]
+
+
+@given(st.integers(0, 10**6))
+def test_the_ends_in_an_index_are_those_of_the_entries_that_a_walk_finds(seed: int) -> None:
+    source = random.Random(seed)
+    sizes = [source.randrange(LEAST_ENTRY, 300) for _ in range(source.randrange(1, 9))]
+    many = [forward([entry(size) for size in sizes]), forward([entry(500), b"\xc0", b"\x91\x05"])]
+    for frame in frames_of(b"".join(many)):
+        assert frame.index is not None
+        payload = frame.payload(Limits())
+        walked = list(walk(payload, frame.mode))
+        assert frame.index.ends == [one.end for one in walked]
+        assert ends_of(payload, frame.mode, frame.index) == ends_of(payload, frame.mode)
+        starts = [0, *frame.index.ends]
+        pairs = zip(starts, frame.index.ends, strict=False)
+        assert [entry_between(payload, *pair, frame.mode) for pair in pairs] == walked
 
 
 def test_only_forward_frames_of_some_size_have_an_index() -> None:
