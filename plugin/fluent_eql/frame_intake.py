@@ -32,7 +32,7 @@ class FrameIntake(Intake):
     def file(self, batch: Batch, now: int) -> FiledBatch | None:
         """File the records of a frame unread; None where they have to be taken one by one."""
         sieve = self.running.sieve
-        if sieve is None or self.is_noting:
+        if sieve is None or self.is_noting or sieve.rests(len(batch.ends)):
             return None
         number = self._number(len(batch.ends))
         filed = FiledBatch(batch, now, number, sieve, self.newly_held.append)

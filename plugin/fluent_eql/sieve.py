@@ -49,6 +49,18 @@ ANY_RECORD = Columns((), (), ())
 FIRST_LOOK = 1_000
 """The number of records after which it is seen for the first time which fields those are."""
 
+DEAR_JOINT = 8
+"""What values cost that are new together, where one new value of one field costs 1."""
+
+DEAR = 1
+"""What new values may cost for each record before single events cost less."""
+
+LEAST_DEAR = 4_000
+"""Records for which they cost more, one after another, until the sieve rests."""
+
+RESTING = 64_000
+"""The records for which it does, before it is tried again."""
+
 LISTED = (*LISTS, "ip", "mac")
 """The last name parts of fields with several values in many records: no keys that rows have."""
 
@@ -88,6 +100,8 @@ class Sieve:
         self._unread: list[bytes] = []
         self._unread_records = 0
         self._next_look = FIRST_LOOK
+        self._new_values = self._dear = self._rest = 0
+        self._joint = Joint((), (), ())
         self._prepare()
         self._look_for(())
 
@@ -184,8 +198,19 @@ class Sieve:
             ]
         return [None if get is None else key_of(get(row)[:-2]) for get in getters]
 
+    def rests(self, records: int) -> bool:
+        """Whether so many records that come now had better be looked at one by one.
+
+        That is for a while after many have come each of which was unlike all before.
+        """
+        if self._rest <= 0:
+            return False
+        self._rest -= records
+        return True
+
     def learn(self, records: int, unread: Sequence[bytes]) -> None:
         """So many more records were seen, of which some entries could not be read as rows."""
+        self._weigh(records)
         self._records += records
         odd = [entry for entry in unread if ANY_RECORD.row(entry) is not None]
         self._unread_records += len(odd)
@@ -215,6 +240,16 @@ class Sieve:
         self._failed.clear()
         self._common |= {n for n in self._looked_for if 2 * self._absent[n] < self._parts}
         self._look_for((self._looked_for | often) - self._common)
+
+    def _weigh(self, records: int) -> None:
+        """Rest where new values have cost too much for long enough."""
+        alone = sum(by_value.missed for by_value in self._by_value.values())
+        new_values = alone + DEAR_JOINT * self._joint.missed
+        is_dear = new_values - self._new_values > DEAR * records
+        self._new_values = new_values
+        self._dear = self._dear + records if is_dear else 0
+        if self._dear >= LEAST_DEAR:
+            self._dear, self._rest = 0, RESTING
 
     def _look_for(self, numbers: Collection[int]) -> None:
         """Look in the bytes of many records for what these conditions ask for besides."""
@@ -271,7 +306,8 @@ class Sieve:
             if name in self._varied
         ]
         self._joint_values = self.columns.getter([*together, *objects])
-        self._joint = Joint(self._conditions, [self._by_value[name] for name in together], objects)
+        fields = [self._by_value[name] for name in together]
+        self._joint = Joint(self._conditions, fields, objects, self._joint.missed)
         self._key_getters: dict[KeyReader, list[Any]] = {}
         self._getters = {name: self.columns.value(name) for name in self.columns.names}
 

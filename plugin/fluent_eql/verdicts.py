@@ -70,7 +70,8 @@ class ByValue(dict[Value, int]):
 class Joint(dict[tuple[Any, ...], int]):
     """For the values of some fields together the conditions that they leave possible.
 
-    Behind the values stand the ``objects`` that are there; what is not has no fields.
+    Behind the values stand the ``objects`` that are there; what is not has no fields. ``missed``
+    counts values that were new.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Joint(dict[tuple[Any, ...], int]):
         conditions: Sequence[Condition],
         fields: Sequence[ByValue],
         objects: Sequence[str],
+        missed: int = 0,
     ) -> None:
         super().__init__()
+        self.missed = missed
         self._conditions = conditions
         self._fields = fields
         self._objects = objects
@@ -87,6 +90,7 @@ class Joint(dict[tuple[Any, ...], int]):
         self._tests: dict[frozenset[str], _JointTests] = {}
 
     def __missing__(self, values: tuple[Any, ...]) -> int:
+        self.missed += 1
         left, length = self._everything, 0
         fields: dict[str, Values] = {}
         for field, value in zip(self._fields, values, strict=False):

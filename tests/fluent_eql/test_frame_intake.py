@@ -665,3 +665,19 @@ def _of_two(results: Sequence[Result]) -> tuple[list[Any], list[str], int]:
         sorted(id for id, rules in tagged(out).items() if TWO.name in rules),
         len(out),
     )
+
+
+def test_while_the_sieve_rests_frames_are_taken_as_single_events(
+    monkeypatch: pytest.MonkeyPatch, taken: Taken
+) -> None:
+    runner = many(TWO, THREE, OTHER)
+    runner.send([f("f0", 1, k="b"), n()])
+    sieve = eql_of(runner)._running.sieve
+    assert sieve is not None
+    monkeypatch.setattr(sieve, "_rest", 2)
+    runner.send([f("f1", 2), n("n2", 0, k="b")])
+    assert taken.frames == 1
+    runner.send([m(), f("f2", 3)])
+    assert taken.frames == 2
+    alerts = [names(alert) for alert in runner.advance(2 * WINDOW).alerts]
+    assert sorted(alerts) == [("n1", "f1"), ("n2", "f0")]

@@ -89,21 +89,27 @@ def _learns_soon() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=list(SETTINGS.values()), ids=list(SETTINGS), scope="module")
-def numbers(request: pytest.FixtureRequest) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in request.param.items():
-            patch.setattr(sieve_module, name, value)
-        yield
-
-
 BODIES = st.lists(st.lists(rowed_records(), min_size=1, max_size=4), min_size=1, max_size=4)
 
 
-@pytest.mark.usefixtures("numbers")
+@pytest.mark.parametrize("numbers", SETTINGS.values(), ids=SETTINGS)
 @settings(max_examples=30)
 @given(TEXTS, st.sets(st.sampled_from(KEYS)), BODIES, WRITERS, st.data())
 def test_no_condition_is_lost_that_a_record_satisfies_whatever_the_sieve_has_learned(
+    numbers: dict[str, float],
+    texts: list[tuple[str, str]],
+    keys: set[str],
+    bodies: list[list[dict[str, Any]]],
+    writer: Writer,
+    data: st.DataObject,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in numbers.items():
+            patch.setattr(sieve_module, name, value)
+        assert_none_is_lost(texts, keys, bodies, writer, data)
+
+
+def assert_none_is_lost(
     texts: list[tuple[str, str]],
     keys: set[str],
     bodies: list[list[dict[str, Any]]],
@@ -432,3 +438,19 @@ def test_records_that_are_few_among_many_leave_the_fields_as_they_are() -> None:
     for _ in range(200):
         sieve.learn(1_000, [entry])
     assert sieve.columns.names == {"kind", "size"}
+
+
+def test_it_rests_for_a_while_once_many_records_were_unlike_all_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sieve_module, "LEAST_DEAR", 40)
+    monkeypatch.setattr(sieve_module, "RESTING", 30)
+    conditions = [condition('a == "first" and b == "second"')]
+    alike, unlike = Sieve(conditions, ()), Sieve(conditions, ())
+    for number in range(8):
+        teach(alike, conditions, [{"a": "same", "b": "same"}] * 10)
+        assert unlike.rests(10) is (number in (4, 5, 6))
+        made = [{name: f"{number} {place}" for name in "ab"} for place in range(10)]
+        if number not in (4, 5, 6):
+            teach(unlike, conditions, made)
+    assert not alike.rests(10)

@@ -97,7 +97,8 @@ def test_values_together_leave_possible_whatever_the_record_satisfies(
 ) -> None:
     those, fit = made(texts), list(fitting(names))
     objects = sorted({"a", "process", "event", "x", "labels"}.difference(map(top_of, fit)))
-    columns = Columns(fit, (), objects)
+    others = [name for one in those for name in one.fields if top_of(name) in objects]
+    columns = Columns(fit, (), objects, others)
     joint = Joint(those, [ByValue(name, those) for name in fit], objects)
     values_of = columns.getter([*fit, *objects])
     for record in drawn:
