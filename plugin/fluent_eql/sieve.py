@@ -31,11 +31,11 @@ VARIED_SHARE = 16
 MISSED_SHARE = 16
 """A field that one record in so many is tested for becomes one that rows have."""
 
-FAILED_SHARE = 50
-"""What a condition asks for that one record in so many does not satisfy is looked for in bytes."""
-
 MOST_MORE = 8
 """Such fields that are added at once."""
+
+FAILED_SHARE = 50
+"""What a condition asks for that one record in so many does not satisfy is looked for in bytes."""
 
 UNFIT_SHARE = 500
 """Where one record in so many cannot be read as a row, the field that it is for is left out."""
@@ -47,7 +47,7 @@ ANY_RECORD = Columns((), (), ())
 """Has rows of all entries with a record."""
 
 FIRST_LOOK = 1_000
-"""The number of records after which it is seen for the first time which fields those are."""
+"""The number of records after which fields are chosen anew for the first time."""
 
 DEAR_JOINT = 8
 """What values cost that are new together, where one new value of one field costs 1."""
