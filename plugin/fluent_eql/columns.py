@@ -7,14 +7,13 @@ are left to :mod:`fluent_eql.fields`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from fluent_eql.api import Body
-from fluent_eql.fields import NOTHING, Values
+from fluent_eql.fields import Values
 from fluent_eql.needle_patterns import found_dotted
 
 Row = Any
@@ -69,6 +68,7 @@ class Columns:
         many: Any = list[entry]  # type: ignore[valid-type]
         self._decode_entries: Callable[[bytes], Any] = msgspec.msgpack.Decoder(many).decode
         self._decode_entry: Callable[[bytes], Any] = msgspec.msgpack.Decoder(entry).decode
+        self._values: dict[str, Callable[[Iterable[Row | None]], list[Any]]] = {}
         self._has_dotted = found_dotted({*self.names, *others})
 
     def rows(self, body: Body, ends: Sequence[int], start: int = 0) -> list[Row | None]:
@@ -99,12 +99,20 @@ class Columns:
             return None
 
     def getter(self, names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
-        """Gives of a row the values of these fields and objects, and two times None."""
-        return attrgetter(*(self._paths[name] for name in names), NOTHING, NOTHING)
+        """Gives of a row the values of these fields and objects."""
+        values = "".join(f"row.{self._paths[name]}, " for name in names)
+        return _compiled(f"lambda row: ({values})")
 
     def value(self, name: str) -> Callable[[Row], Any]:
         """Gives of a row the value of one field."""
-        return attrgetter(self._paths[name])
+        return _compiled(f"lambda row: row.{self._paths[name]}")
+
+    def values(self, rows: Iterable[Row | None], name: str) -> list[Any]:
+        """The values of one field in rows, in their order; None as well where there is no row."""
+        if name not in self._values:
+            value = f"None if row is None else row.{self._paths[name]}"
+            self._values[name] = _compiled(f"lambda rows: [{value} for row in rows]")
+        return self._values[name](rows)
 
     def _struct(self, leaves: dict[str, Any], prefix: str, path: str) -> type[msgspec.Struct]:
         """The struct of an object whose fields these are."""
@@ -129,8 +137,12 @@ class Columns:
             frozen=True,
             gc=False,
             rename={f"f{number}": key for number, key in enumerate(keys)},
-            namespace={NOTHING: None},
         )
+
+
+def _compiled(function: str) -> Any:
+    """A function that reads attributes of structs, for a quarter of what attrgetter takes."""
+    return eval(function)
 
 
 def values_of(value: Value) -> Values:

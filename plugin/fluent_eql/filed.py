@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import compress, repeat
 from typing import Any, NamedTuple
 
@@ -190,7 +190,7 @@ class FiledBatch:
         """
         known = self._values.setdefault(name, [])
         if len(known) == first:
-            values = list(_values_in(rows, self._sieve.columns.value(name)))
+            values = self._sieve.columns.values(rows, name)
             known += map(shared.setdefault, values, values)
 
     def end(self) -> None:
@@ -213,9 +213,9 @@ class FiledBatch:
         known = self._values.get(name)
         if known is None:
             known = []
-            value_of = self._sieve.columns.value(name)
+            columns = self._sieve.columns
             for first, rows in self.chunks():
-                known += _values_in(rows, value_of)
+                known += columns.values(rows, name)
                 if None in rows:
                     unread = {first + place for place, row in enumerate(rows) if row is None}
                     self.unread |= unread - self._alone
@@ -238,7 +238,7 @@ class FiledBatch:
                 return
             row = columns.row(self.entry(number))
             if row is None or (
-                key_of(values_of(row)[:-2]) == wanted.key and self._sieve.of(row, conditions)
+                key_of(values_of(row)) == wanted.key and self._sieve.of(row, conditions)
             ):
                 yield number
 
@@ -331,12 +331,6 @@ class FiledBatches:
         for filed in self._kept:
             if sieve is not None:
                 filed.go_on_with(sieve, rules)
-
-
-def _values_in(rows: list[Row | None], value_of: Callable[[Row], Any]) -> Iterable[Any]:
-    if None in rows:
-        return [None if row is None else value_of(row) for row in rows]
-    return map(value_of, rows)
 
 
 def _variety(name: str) -> tuple[bool, bool]:

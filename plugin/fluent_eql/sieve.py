@@ -196,7 +196,7 @@ class Sieve:
                 self.columns.getter(names) if all(name in self.keys for name in names) else None
                 for names in reader.keys
             ]
-        return [None if get is None else key_of(get(row)[:-2]) for get in getters]
+        return [None if get is None else key_of(get(row)) for get in getters]
 
     def rests(self, records: int) -> bool:
         """Whether so many records that come now had better be looked at one by one.

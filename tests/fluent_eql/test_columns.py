@@ -210,15 +210,21 @@ def test_one_entry_that_is_no_row_leaves_the_others_theirs() -> None:
 
 def test_a_row_tells_which_objects_are_there() -> None:
     get = COLUMNS.getter(["d", "o", "p"])
-    assert [one is None for one in get(row({"d": "x", "o": {}}))[:3]] == [False, False, True]
-    assert [one is None for one in get(row({"o": {"d": 1}, "p": None}))[:3]] == [True, False, True]
+    assert [one is None for one in get(row({"d": "x", "o": {}}))] == [False, False, True]
+    assert [one is None for one in get(row({"o": {"d": 1}, "p": None}))] == [True, False, True]
 
 
-def test_a_getter_gives_two_more_than_it_is_asked_for() -> None:
+def test_a_getter_gives_a_tuple_of_as_many_values_as_it_is_asked_for() -> None:
     found = row({"d": "x", "k": 5})
-    assert COLUMNS.getter([])(found) == (None, None)
-    assert COLUMNS.getter(["k"])(found) == (5, None, None)
-    assert COLUMNS.getter(["k", "d"])(found) == (5, "x", None, None)
+    assert COLUMNS.getter([])(found) == ()
+    assert COLUMNS.getter(["k"])(found) == (5,)
+    assert COLUMNS.getter(["k", "d"])(found) == (5, "x")
+
+
+def test_values_of_many_rows_have_none_where_there_is_no_row_or_no_value() -> None:
+    rows = [row({"d": "x"}), None, row({"k": 5}), row({"d": 7})]
+    assert COLUMNS.values(rows, "d") == ["x", None, None, 7]
+    assert COLUMNS.values([], "d") == []
 
 
 def test_columns_of_nothing_have_rows_of_all_records() -> None:
