@@ -28,8 +28,11 @@ USUAL_SHARE = 20
 VARIED_SHARE = 16
 """A field that has a new value in one record of so many is looked at by itself."""
 
-MISSED_SHARE = 16
-"""A field that one record in so many is tested for becomes one that rows have."""
+MISSED_SHARE = 100
+"""A field that one record in so many is tested for becomes one that rows have.
+
+To look it up in a record takes as long as to read it in so many; one with several values counts as
+so many fields."""
 
 MOST_MORE = 8
 """Such fields that are added at once."""
@@ -91,7 +94,7 @@ class Sieve:
         )
         self._varied: set[str] = set()
         self._by_value: dict[str, ByValue] = {}
-        self._missed: Counter[str] = Counter()
+        self._missed = _Missed()
         self._failed: Counter[int] = Counter()
         self._absent: Counter[int] = Counter()
         self._common: set[int] = set()
@@ -275,7 +278,7 @@ class Sieve:
 
     def _often_missed(self, records: int) -> list[str]:
         """Fields that conditions were tested for in these, but that rows do not have."""
-        often = [name for name, count in self._missed.items() if count * MISSED_SHARE > records]
+        often = self._missed.often(records)
         known = {*self._names, *self.keys}
         fit = frozenset(fitting({*known, *often}))
         return [
@@ -285,7 +288,6 @@ class Sieve:
             and name not in known
             and name not in self._unfit
             and not any(name.startswith(f"{one}.") for one in known)
-            and _last_part(name) not in LISTS
         ][:MOST_MORE]
 
     def _prepare(self) -> None:
@@ -312,6 +314,35 @@ class Sieve:
         self._getters = {name: self.columns.value(name) for name in self.columns.names}
 
 
+class _Missed:
+    """Fields that conditions were tested for, but that rows do not have."""
+
+    def __init__(self) -> None:
+        self._records: Counter[str] = Counter()
+        self._values: Counter[str] = Counter()
+
+    def add(self, name: str, values: Values) -> None:
+        """A record's field was asked for and had these values."""
+        self._records[name] += 1
+        self._values[name] += len(values)
+
+    def often(self, records: int) -> list[str]:
+        """The names that were asked for so often, in these records, that rows had better have them.
+
+        To read one costs the more the more values it has.
+        """
+        return [
+            name
+            for name, count in self._records.items()
+            if count * MISSED_SHARE > records * (1 + self._values[name] / count)
+        ]
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._records.clear()
+        self._values.clear()
+
+
 class _RowFields(dict[str, Values]):
     """The fields of one record, by a row as far as that has them."""
 
@@ -324,7 +355,7 @@ class _RowFields(dict[str, Values]):
         entry: Callable[[], bytes],
         raw: Callable[[], bytes],
         others: Projection,
-        missed: Counter[str],
+        missed: _Missed,
     ) -> None:
         super().__init__()
         self._row = row
@@ -341,12 +372,11 @@ class _RowFields(dict[str, Values]):
         return found
 
     def _read(self, name: str) -> Values:
-        self._missed[name] += 1
         entry = self._entry()
-        for part in _parts_of(name):
-            if part not in entry:
-                return ()
-        return self._others.fields(self._raw())[name]
+        is_there = all(part in entry for part in _parts_of(name))
+        found = self._others.fields(self._raw())[name] if is_there else ()
+        self._missed.add(name, found)
+        return found
 
 
 @lru_cache(maxsize=1024)

@@ -321,13 +321,23 @@ def test_a_field_that_many_records_are_tested_for_is_read_from_then_on() -> None
     assert read_for(sieve, row, sieve.of(row, 1), raw) == (1, [])
 
 
-@pytest.mark.parametrize("name", ["process.args", "kind.of", 'a"b'])
-def test_a_field_that_is_a_list_or_fits_beside_no_others_is_not_read_however_often_asked_for(
+@pytest.mark.parametrize("name", ["kind.of", 'a"b'])
+def test_a_field_that_does_not_fit_beside_others_is_not_read_however_often_asked_for(
     name: str,
 ) -> None:
     sieve, conditions = with_rare(f'kind == "x" and `{name}` == "y"')
     teach(sieve, conditions, [nested({"kind": "x", name: "y"}), {"kind": "x", "size": name}] * 6)
     assert sieve.columns.names == {"kind", "size"}
+
+
+@pytest.mark.parametrize(("values", "is_read"), [(0, True), (30, True), (3_000, False)])
+def test_a_field_with_many_values_has_to_be_asked_for_more_often_to_be_read(
+    values: int, is_read: bool
+) -> None:
+    sieve, conditions = with_rare('kind == "x" and process.args == "y"')
+    args = [str(number) for number in range(values)]
+    teach(sieve, conditions, [nested({"kind": "x", "process.args": args}), {"kind": 5}] * 3)
+    assert ("process.args" in sieve.columns.names) is is_read
 
 
 def test_no_more_than_some_fields_are_added_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,22 +400,24 @@ def test_a_field_that_was_left_out_is_not_added_again() -> None:
 
 
 TEXT = 'kind == "x" and o.args == "some text"'
+ARGS = ["other"] * 200
+"""More than are worth reading of every record."""
 
 
 def test_what_many_records_fail_is_looked_for_in_the_bytes_of_all() -> None:
     sieve, conditions = with_rare(TEXT, 'kind == "x"')
-    others, _ = body_of(raws_of([{"kind": "x", "o": {"args": "other"}}] * 3))
+    others, _ = body_of(raws_of([{"kind": "x", "o": {"args": ARGS}}] * 3))
     having, _ = body_of(raws_of([{"kind": "x", "o": {"args": ["y", "some text"]}}]))
     assert sieve.absent_from(others) == 0
-    teach(sieve, conditions, [{"kind": "x", "o": {"args": "other"}}] * 6)
+    teach(sieve, conditions, [{"kind": "x", "o": {"args": ARGS}}] * 6)
     assert sieve.absent_from(others) == 1
     assert sieve.absent_from(others + having + others) == 0
 
 
 def test_what_is_in_the_bytes_of_most_is_not_looked_for_any_more() -> None:
     sieve, conditions = with_rare(TEXT)
-    failing = {"kind": "x", "o": {"args": "other"}}
-    misleading = {"kind": "x", "o": {"args": "other", "note": "some text"}}
+    failing = {"kind": "x", "o": {"args": ARGS}}
+    misleading = {"kind": "x", "o": {"args": ARGS, "note": "some text"}}
     teach(sieve, conditions, [failing] * 6)
     entries, _ = body_of(raws_of([failing]))
     assert sieve.absent_from(entries) == 1
