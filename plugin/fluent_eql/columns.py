@@ -23,6 +23,7 @@ Value = str | int | tuple[str | int | None, ...] | None
 """Of a field in a row."""
 
 WIDE_ARRAY = b"\xdd"
+HEAD_SIZE = 5
 
 ESCAPED = re.compile(r"[\x00-\x1f\"\\]")
 """What msgspec would have to escape in JSON, and does not take in the name of a field."""
@@ -71,21 +72,19 @@ class Columns:
         self._values: dict[str, Callable[[Iterable[Row | None]], list[Any]]] = {}
         self._has_dotted = found_dotted({*self.names, *others})
 
-    def rows(self, body: Body, ends: Sequence[int], start: int = 0) -> list[Row | None]:
-        """A row for each entry of a body, from ``start`` on, which end there.
+    def rows(self, array: bytes, ends: Sequence[int], start: int = 0) -> list[Row | None]:
+        """A row for each entry of an array, made by :func:`array_of` with the same arguments.
 
         None for one that is read elsewhere.
         """
-        head = WIDE_ARRAY + len(ends).to_bytes(4, "big")
-        whole = b"".join((head, memoryview(body)[start : ends[-1]]))
-        if not self._has_dotted(whole):
+        if not self._has_dotted(array):
             try:
-                return [entry.record for entry in self._decode_entries(whole)]
+                return [entry.record for entry in self._decode_entries(array)]
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 pass
-        before = len(head) - start
+        before = HEAD_SIZE - start
         return [
-            self.row(whole[before + begin : before + end])
+            self.row(array[before + begin : before + end])
             for begin, end in zip((start, *ends), ends, strict=False)
         ]
 
@@ -101,11 +100,13 @@ class Columns:
     def getter(self, names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
         """Gives of a row the values of these fields and objects."""
         values = "".join(f"row.{self._paths[name]}, " for name in names)
-        return _compiled(f"lambda row: ({values})")
+        get: Callable[[Row], tuple[Any, ...]] = _compiled(f"lambda row: ({values})")
+        return get
 
     def value(self, name: str) -> Callable[[Row], Any]:
         """Gives of a row the value of one field."""
-        return _compiled(f"lambda row: row.{self._paths[name]}")
+        get: Callable[[Row], Any] = _compiled(f"lambda row: row.{self._paths[name]}")
+        return get
 
     def values(self, rows: Iterable[Row | None], name: str) -> list[Any]:
         """The values of one field in rows, in their order; None as well where there is no row."""
@@ -138,6 +139,12 @@ class Columns:
             gc=False,
             rename={f"f{number}": key for number, key in enumerate(keys)},
         )
+
+
+def array_of(body: Body, ends: Sequence[int], start: int = 0) -> bytes:
+    """The entries of a body, from ``start`` on, which end there, as one msgpack array."""
+    head = WIDE_ARRAY + len(ends).to_bytes(HEAD_SIZE - 1, "big")
+    return b"".join((head, memoryview(body)[start : ends[-1]]))
 
 
 def _compiled(function: str) -> Any:

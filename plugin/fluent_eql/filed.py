@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import compress, repeat
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from fluent_eql.api import Batch
-from fluent_eql.columns import Columns, Row
+from fluent_eql.columns import Columns, Row, array_of
 from fluent_eql.detection import untyped
 from fluent_eql.event import Event
 from fluent_eql.followers import Follower
 from fluent_eql.held import Held
 from fluent_eql.keys import key_of
 from fluent_eql.sieve import Sieve
+from fluent_eql.value_sets import ValueSets
 
 NO_RECORD = b"\x80"
 """In the place of the record of an entry that is none: an empty map."""
@@ -24,11 +25,15 @@ CHUNK = 64
 """Records that are read at once."""
 
 
-MOST_SHARED = 20_000
-"""Values of join keys that are kept once, however many records have them."""
+class Chunk(NamedTuple):
+    """Some records of a frame: the number of the first, their entries as a msgpack array, and rows.
 
-LARGE_CHUNK = 256 * 1024
-"""The bytes of records read at once past which their values may be large, and are not shared."""
+    There is None in place of a row for a record that cannot be read so.
+    """
+
+    first: int
+    entries: bytes
+    rows: list[Row | None]
 
 
 class Wanted(NamedTuple):
@@ -79,7 +84,7 @@ class FiledBatch:
         self.masks: list[int] = []
         self._on_held = on_held
         self._sieve = sieve
-        self._first_rows: tuple[Columns, list[Row | None]] | None = None
+        self._first_chunk: tuple[Columns, Chunk] | None = None
         self._values: dict[str, list[Any]] = {}
         self.unread: frozenset[int] = frozenset()
         self._holds: list[Held] = []
@@ -91,34 +96,23 @@ class FiledBatch:
     def __len__(self) -> int:
         return len(self.batch.ends)
 
-    def chunks(self) -> Iterator[tuple[int, list[Row | None]]]:
-        """The records as rows of the sieve, None for one that cannot be read so, in parts.
-
-        With each part the number of its first record. Parts are small enough to stay in the
-        processor's cache while they are looked at.
-        """
+    def chunks(self) -> Iterator[Chunk]:
+        """The records in parts that stay in the processor's cache while they are looked at."""
         columns = self._sieve.columns
-        body, ends = self.batch.body, self.batch.ends
+        ends = self.batch.ends
         for first in range(0, len(ends), CHUNK):
-            kept = self._first_rows if first == 0 else None
+            kept = self._first_chunk if first == 0 else None
             if kept is None or kept[0] is not columns:
-                part = ends[first : first + CHUNK]
-                kept = columns, columns.rows(body, part, self._start(first))
+                part, start = ends[first : first + CHUNK], self._start(first)
+                entries = array_of(self.batch.body, part, start)
+                kept = columns, Chunk(first, entries, columns.rows(entries, part, start))
                 if first == 0:
-                    self._first_rows = kept
-            yield first, kept[1]
+                    self._first_chunk = kept
+            yield kept[1]
 
     def entry(self, number: int) -> bytes:
         """The bytes of an entry."""
-        return self.part(number, 1)
-
-    def part(self, first: int, count: int) -> bytes:
-        """The bytes of so many entries."""
-        return bytes(self.batch.body[self._start(first) : self._start(first + count)])
-
-    def size_of(self, first: int, count: int) -> int:
-        """How many bytes so many entries have."""
-        return self._start(first + count) - self._start(first)
+        return bytes(self.batch.body[self._start(number) : self._start(number + 1)])
 
     def _start(self, number: int) -> int:
         return self.batch.ends[number - 1] if number else 0
@@ -181,22 +175,16 @@ class FiledBatch:
         holds, self._holds = self._holds, []
         return holds
 
-    def note_values(
-        self, name: str, first: int, rows: list[Row | None], shared: dict[Any, Any]
-    ) -> None:
-        """Remember a field's values in a part of the records, those before being known.
-
-        Equal ones are kept once, in ``shared``.
-        """
+    def note(self, name: str, chunk: Chunk) -> None:
+        """Remember a field's values in a part of the records, those before being known."""
         known = self._values.setdefault(name, [])
-        if len(known) == first:
-            values = self._sieve.columns.values(rows, name)
-            known += map(shared.setdefault, values, values)
+        if len(known) == chunk.first:
+            known += self._sieve.columns.values(chunk.rows, name)
 
     def end(self) -> None:
         """All of its records have been looked at."""
         self.seen = len(self)
-        self._first_rows = None
+        self._first_chunk = None
 
     def go_on_with(self, sieve: Sieve, rules: int) -> None:
         """Other rules run: of these, a sum of bits, is still known which have read a record."""
@@ -214,13 +202,13 @@ class FiledBatch:
         if known is None:
             known = []
             columns = self._sieve.columns
-            for first, rows in self.chunks():
+            for first, _, rows in self.chunks():
                 known += columns.values(rows, name)
                 if None in rows:
                     unread = {first + place for place, row in enumerate(rows) if row is None}
                     self.unread |= unread - self._alone
             self._values[name] = known
-            self._first_rows = None
+            self._first_chunk = None
         return known
 
     def _having(self, wanted: Wanted) -> Iterator[int]:
@@ -228,14 +216,11 @@ class FiledBatch:
         yield from sorted(number for number in self.unread if number < self.seen)
         columns, conditions, value = self._sieve.columns, wanted.conditions, wanted.value
         values_of = columns.getter(wanted.names)
-        found = [
-            number
-            for number, (one, mask) in enumerate(zip(values, self.masks, strict=False))
-            if one == value and mask & conditions
-        ]
-        for number in found:
+        for number in _places_of(value, values):
             if number >= self.seen:
                 return
+            if not self.masks[number] & conditions:
+                continue
             row = columns.row(self.entry(number))
             if row is None or (
                 key_of(values_of(row)) == wanted.key and self._sieve.of(row, conditions)
@@ -254,32 +239,26 @@ class FiledBatches:
         self._window = window
         self._kept: deque[FiledBatch] = deque()
         self._waiting: deque[FiledBatch] = deque()
-        self._values: dict[str, deque[frozenset[Any]]] = {}
+        self._values: dict[str, ValueSets] = {}
         """Of fields that were asked for, those in each of the frames kept."""
-        self._shared: dict[Any, Any] = {}
         self._odd: list[FiledBatch] = []
         """Frames with unread records."""
         self._records = 0
         self.current: FiledBatch | None = None
         """The frame whose records are being looked at."""
 
-    def note_values(self, first: int, rows: list[Row | None]) -> None:
-        """Remember values of a part of the current frame's records, which begins there."""
-        if self.current is None:
-            return
-        if len(self._shared) > MOST_SHARED:
-            self._shared.clear()
-        is_large = self.current.size_of(first, len(rows)) > LARGE_CHUNK
-        shared = {} if is_large else self._shared
-        for name in self._values:
-            self.current.note_values(name, first, rows, shared)
+    def note(self, chunk: Chunk) -> None:
+        """Remember values of a part of the current frame's records."""
+        if self.current is not None:
+            for name in self._values:
+                self.current.note(name, chunk)
 
     def add(self, filed: FiledBatch) -> None:
         """Keep a frame whose records have been looked at."""
         self.current = None
         self._kept.append(filed)
         for name, values in self._values.items():
-            values.append(frozenset(filed.values_of(name)))
+            values.append(filed.values_of(name))
         if filed.is_open:
             self._waiting.append(filed)
         self._records += len(filed)
@@ -297,12 +276,12 @@ class FiledBatches:
         """The records that may follow, of the frames that came at that time or later."""
         values = self._values.get(wanted.rarest)
         if values is None:
-            values = deque(frozenset(filed.values_of(wanted.rarest)) for filed in self._kept)
+            values = ValueSets(filed.values_of(wanted.rarest) for filed in self._kept)
             self._values[wanted.rarest] = values
             self._odd = [filed for filed in self._kept if filed.unread]
-        has_value = map(frozenset.__contains__, values, repeat(wanted.value))
+        having = [self._kept[place] for place in values.places(wanted.value)]
         current = [] if self.current is None else [self.current]
-        for filed in dict.fromkeys((*compress(self._kept, has_value), *self._odd, *current)):
+        for filed in dict.fromkeys((*having, *self._odd, *current)):
             if filed.arrived >= since:
                 yield from filed.following(wanted)
 
@@ -331,6 +310,14 @@ class FiledBatches:
         for filed in self._kept:
             if sieve is not None:
                 filed.go_on_with(sieve, rules)
+
+
+def _places_of(value: Any, values: list[Any]) -> Iterator[int]:
+    place = -1
+    with suppress(ValueError):
+        while True:
+            place = values.index(value, place + 1)
+            yield place
 
 
 def _variety(name: str) -> tuple[bool, bool]:

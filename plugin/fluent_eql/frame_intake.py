@@ -38,7 +38,7 @@ class FrameIntake(Intake):
         filed = FiledBatch(batch, now, number, sieve, self.newly_held.append)
         filed.is_open = any(
             row is not None and self._may_complete(filed, first + place, row)
-            for first, rows in filed.chunks()
+            for first, _, rows in filed.chunks()
             for place, row in enumerate(rows)
         )
         return filed
@@ -52,11 +52,11 @@ class FrameIntake(Intake):
         sieve, unread = self.running.sieve, []
         assert sieve is not None
         self.filed.current = filed
-        for first, rows in filed.chunks():
-            self.filed.note_values(first, rows)
-            absent = sieve.absent_from(filed.part(first, len(rows)))
-            for place, row, found in sieve.sift(rows, absent, filed.masks):
-                filed.seen = first + place
+        for chunk in filed.chunks():
+            self.filed.note(chunk)
+            absent = sieve.absent_from(chunk.entries)
+            for place, row, found in sieve.sift(chunk.rows, absent, filed.masks):
+                filed.seen = chunk.first + place
                 if row is None:
                     unread.append(filed.entry(filed.seen))
                 yield filed.seen, row, found

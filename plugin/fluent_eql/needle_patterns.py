@@ -153,11 +153,20 @@ def _number(value: int) -> bytes:
 
 def _text_of(needle: Needle) -> bytes:
     """The text, of a whole value with the last byte of a header, which tells the length."""
-    text = _bytes_of(needle.text)
     if not needle.is_whole:
-        return _escaped_bytes(text)
-    ends = [len(text) & 0xFF] + ([0xA0 + len(text)] if len(text) < 32 else [])
-    return b"[" + _escaped_bytes(bytes(ends)) + b"]" + _escaped_bytes(text)
+        return _escaped(needle.text)
+    return _text_behind(_last_header_bytes(needle.text), needle.text)
+
+
+def _text_behind(last_bytes: Iterable[int], text: str) -> bytes:
+    """A text behind one of the bytes that the header of a string may end with."""
+    return b"[" + _escaped_bytes(bytes(sorted(last_bytes))) + b"]" + _escaped(text)
+
+
+def _last_header_bytes(text: str) -> list[int]:
+    """The last bytes of the headers that a string may have, which tell its length."""
+    size = len(_bytes_of(text))
+    return [size & 0xFF] + ([0xA0 + size] if size < 32 else [])
 
 
 def scannable(body: Body) -> Body:
@@ -187,12 +196,22 @@ def found_dotted(names: Iterable[str]) -> Callable[[bytes], bool]:
     """Tells whether a body has a string that may be a key with a dot, by which it spells a field.
 
     That is one of two or more parts of one of the names, which stand in it one after another.
+    Bodies are scanned for what the few kinds of them begin with first, which takes half the time.
     """
-    keys = {key for name in names for key in _dotted_keys(name)}
-    needles = [Needle(None, key, caseless=False, is_whole=True) for key in sorted(keys)]
-    patterns = [Pattern(_text_of(needle), False, ()) for needle in needles]
-    if not patterns:
+    keys = sorted({key for name in names for key in _dotted_keys(name)})
+    if not keys:
         return lambda body: False
+    headers: dict[str, set[int]] = {}
+    for key in keys:
+        headers.setdefault(key[: key.index(".") + 1], set()).update(_last_header_bytes(key))
+    may_be_found = _finding([_text_behind(ends, start) for start, ends in headers.items()])
+    is_found = _finding([_text_behind(_last_header_bytes(key), key) for key in keys])
+    return lambda body: may_be_found(body) and is_found(body)
+
+
+def _finding(expressions: Sequence[bytes]) -> Callable[[bytes], bool]:
+    """Tells whether one of these is in a body."""
+    patterns = [Pattern(expression, False, ()) for expression in expressions]
     database = database_of(patterns, once=True)
 
     def is_found(body: bytes) -> bool:

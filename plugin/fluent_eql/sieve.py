@@ -273,8 +273,8 @@ class Sieve:
 
     def _is_unfit(self, name: str) -> bool:
         """Whether it is this field for which records cannot be read as rows."""
-        rows = Columns([name], (), ()).rows
-        return any(rows(entry, [len(entry)]) == [None] for entry in self._unread)
+        row = Columns([name], (), ()).row
+        return any(row(entry) is None for entry in self._unread)
 
     def _often_missed(self, records: int) -> list[str]:
         """Fields that conditions were tested for in these, but that rows do not have."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluent_eql.columns import Columns, Row, fitting, values_of
+from fluent_eql.columns import Columns, Row, array_of, fitting, values_of
 from fluent_eql.event import decode_record, encode_value
 from fluent_eql.fields import Fields
 from support.wire import Writer
@@ -137,7 +137,8 @@ def test_a_body_has_the_rows_of_its_entries_whatever_the_parts_it_is_read_in(
     cuts = sorted({0, len(entries), *data.draw(st.lists(st.integers(0, len(entries))))})
     found: list[Row | None] = []
     for first, end in pairwise(cuts):
-        found += COLUMNS.rows(body, ends[first:end], ends[first - 1] if first else 0)
+        part = ends[first:end], ends[first - 1] if first else 0
+        found += COLUMNS.rows(array_of(body, *part), *part)
     assert found == expected
 
 
@@ -203,7 +204,7 @@ def test_one_entry_that_is_no_row_leaves_the_others_theirs() -> None:
     entries = [entry(encode_value(record)) for record in records]
     ends = list(accumulate(map(len, entries)))
     for body in (b"".join(entries), bytearray().join(entries), memoryview(b"".join(entries))):
-        found = COLUMNS.rows(body, ends)
+        found = COLUMNS.rows(array_of(body, ends), ends)
         expected = [("x",), None, ("y",), None, (5,)]
         assert [None if one is None else values(one, "d") for one in found] == expected
 

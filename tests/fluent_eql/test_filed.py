@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluent_eql import filed as module
 from fluent_eql import sieve as sieve_module
+from fluent_eql.columns import HEAD_SIZE
 from fluent_eql.event import Event, encode_value
 from fluent_eql.filed import CHUNK, NO_RECORD, FiledBatch, FiledBatches, Wanted
 from fluent_eql.followers import Follower
@@ -93,11 +93,11 @@ class Filing:
     def look(self, filed: FiledBatch, upto: int | None = None) -> None:
         """Look at its records, those that are no rows being taken alone, up to one of them."""
         self.frames.current = filed
-        for first, rows in filed.chunks():
-            self.frames.note_values(first, rows)
-            for place, row, _ in self.sieve.sift(rows, 0, filed.masks):
+        for chunk in filed.chunks():
+            self.frames.note(chunk)
+            for place, row, _ in self.sieve.sift(chunk.rows, 0, filed.masks):
                 if row is None:
-                    filed.take_alone(first + place)
+                    filed.take_alone(chunk.first + place)
         filed.seen = len(filed) if upto is None else upto
         if upto is None:
             filed.end()
@@ -288,8 +288,6 @@ def test_entries_are_known_by_their_numbers() -> None:
     filed = Filing().made(f(), g(x=1), f("b"))
     entries = [b"\x92\x05" + encode_value(record) for record in (f(), g(x=1), f("b"))]
     assert [filed.entry(number) for number in range(3)] == entries
-    assert filed.part(1, 2) == entries[1] + entries[2]
-    assert filed.size_of(0, 2) == len(entries[0] + entries[1])
     assert len(filed) == 3
 
 
@@ -299,10 +297,11 @@ def test_records_come_as_rows_in_parts(count: int) -> None:
     filed = filing.made(*[f(f"{number}") for number in range(count)])
     key = filing.sieve.columns.value("k")
     parts = list(filed.chunks())
-    assert [first for first, _ in parts] == list(range(0, count, CHUNK))
-    assert all(len(rows) <= CHUNK for _, rows in parts)
-    assert [key(row) for _, rows in parts for row in rows] == [f"{n}" for n in range(count)]
-    assert [rows for _, rows in filed.chunks()] == [rows for _, rows in parts]
+    assert [part.first for part in parts] == list(range(0, count, CHUNK))
+    assert all(len(part.rows) <= CHUNK for part in parts)
+    assert [key(row) for part in parts for row in part.rows] == [f"{n}" for n in range(count)]
+    assert b"".join(part.entries[HEAD_SIZE:] for part in parts) == filed.batch.body
+    assert [part.rows for part in filed.chunks()] == [part.rows for part in parts]
 
 
 @pytest.mark.parametrize("place", [0, CHUNK - 1, CHUNK, 2 * CHUNK + 5])
@@ -424,11 +423,11 @@ def test_a_field_that_is_asked_for_first_in_the_middle_of_a_frame_is_known_of_al
     filing = Filing()
     frame = filing.made(*[f("b") for _ in range(CHUNK)], f(), f(True), f("c"))
     filing.frames.current = frame
-    for first, rows in frame.chunks():
-        filing.frames.note_values(first, rows)
-        list(filing.sieve.sift(rows, 0, frame.masks))
-        frame.seen = first + 1
-        assert filing.numbers(wanted(("b",))) == list(range(CHUNK if first else 1))
+    for chunk in frame.chunks():
+        filing.frames.note(chunk)
+        list(filing.sieve.sift(chunk.rows, 0, frame.masks))
+        frame.seen = chunk.first + 1
+        assert filing.numbers(wanted(("b",))) == list(range(CHUNK if chunk.first else 1))
     frame.take_alone(CHUNK + 1)
     frame.end()
     filing.frames.add(frame)
@@ -512,37 +511,6 @@ def test_a_frame_with_unread_records_that_is_kept_no_more_is_not_asked(
     assert filing.numbers(wanted()) == [0, 1]
     filing.add(f("b"), now=50)
     assert filing.numbers(wanted()) == []
-
-
-def values_noted(filing: Filing, *frames: Sequence[Record]) -> list[list[Any]]:
-    filing.numbers(wanted())
-    return [filing.add(*records).values_of("k") for records in frames]
-
-
-def test_equal_values_are_kept_once() -> None:
-    first, second = values_noted(Filing(), [f("abc"), f("d")], [f("abc")])
-    assert first == ["abc", "d"]
-    assert first[0] is second[0]
-
-
-def test_values_of_large_records_are_kept_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGE_CHUNK", 10)
-    filing = Filing()
-    first, second = values_noted(filing, [f("abc"), f("abc")], [f("abc")])
-    assert first[0] is first[1]
-    assert first[0] is not second[0]
-    assert filing.frames._shared == {}
-
-
-def test_values_shared_are_forgotten_where_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_SHARED", 2)
-    filing = Filing()
-    first, second, third = values_noted(
-        filing, [f("a1")], [f("a1"), f("b1"), f("c1")], [f("a1"), f("b1")]
-    )
-    assert first[0] is second[0]
-    assert second[0] is not third[0]
-    assert filing.numbers(wanted(("a1",))) == [0, 1, 4]
 
 
 def test_values_are_those_of_the_records_and_none_where_there_is_no_row() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluent_eql import sieve as sieve_module
-from fluent_eql.columns import Row
+from fluent_eql.columns import Row, array_of
 from fluent_eql.detection import join_values, typed_key
 from fluent_eql.event import decode_record, encode_value
 from fluent_eql.fields import Fields
@@ -49,7 +49,7 @@ class Seen:
         self.sieve = sieve
         self.raws = raws
         self.body, self.ends = body_of(raws)
-        self.rows = sieve.columns.rows(self.body, self.ends)
+        self.rows = sieve.columns.rows(array_of(self.body, self.ends), self.ends)
         self.satisfied = []
         for raw in raws:
             fields = Fields(decode_record(raw))
