@@ -72,6 +72,10 @@ class Observer:
             fields, time, given, tiebreaker[0] if tiebreaker else None, fields[EVENT_ID]
         )
 
+    def time_of(self, event: Event) -> int:
+        """When an event happened. Raises ValueError as :meth:`observe` does."""
+        return self._when(event, self._read(event.raw))[0]
+
     def _when(self, event: Event, fields: FieldValues) -> tuple[int, Any]:
         for name in self._timestamp_fields:
             for value in fields[name]:
@@ -180,6 +184,11 @@ class SequenceRule:
         keys = [key for stage in self.query.stages for key in stage.by]
         is_plain = self._all_happen and keys and not any(key.optional for key in keys)
         return bool(is_plain) and self.matcher.ttl == ttl
+
+    @property
+    def has_two_events(self) -> bool:
+        """Whether it is one event that has to follow another, and nothing else counts."""
+        return self._all_happen and len(self.query.stages) == 2
 
     @property
     def completing(self) -> Stage:

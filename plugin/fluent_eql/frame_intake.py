@@ -116,7 +116,7 @@ class FrameIntake(Intake):
         coming = Coming(event, filed.arrived, filed.first + number)
         for of_key, key, following in parts:
             if of_key.begins:
-                reads = (*reads, *self._start(of_key, key, following, coming))
+                reads = (*reads, *self._start(of_key, key, following, coming, is_sure=True))
             here = of_key.follows & following.begun
             if here:
                 left, readers = self._continue(of_key, here, following, key, coming)

@@ -29,11 +29,15 @@ class Held:
 
 
 class Unread(NamedTuple):
-    """An event that was filed unread: itself, when it came, and its number among all that came."""
+    """An event that was filed unread: itself, when it came, and its number among all that came.
+
+    ``only_begins`` says that it is known to satisfy the first stage of its rule, and no other.
+    """
 
     event: Event
     arrived: int
     arrival: int
+    only_begins: bool
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from heapq import nlargest
 from typing import NamedTuple
 
 from fluent_eql.detection import Observation, SequenceRule, StagesOfKey, least_ttl
@@ -82,7 +83,7 @@ class Intake:
     def read(self, sequence: SequenceRule, entity: Entity) -> None:
         """Read a key's unread events, and let those that satisfy a stage wait with the others."""
         unread, entity.unread = entity.unread, []
-        for event, arrived, arrival in unread:
+        for event, arrived, arrival, _ in unread:
             try:
                 seen = self.running.observer_for([sequence.number]).observe(event)
             except ValueError:
@@ -201,13 +202,40 @@ class Intake:
         sequence = self.running.sequences[number]
         return self._wait(sequence, sequence.matcher.entity(key, now), coming)
 
-    def _wait(self, sequence: SequenceRule, entity: Entity, coming: Coming) -> bool:
-        """Let an event wait unread for one of its key that needs it, where it may."""
-        if entity.timeline is not None or len(entity.unread) >= sequence.matcher.max_pending:
-            return False
-        entity.unread.append(Unread(*coming))
+    def _wait(
+        self, sequence: SequenceRule, entity: Entity, coming: Coming, *, only_begins: bool = False
+    ) -> bool:
+        """Let an event wait unread for one of its key that needs it, where it may.
+
+        That is where it does not come late. ``only_begins``: it is known to satisfy the first
+        stage, and no other. Of such ones only the latest are needed where there are two stages.
+        """
+        only_begins = only_begins and sequence.has_two_events
+        most = sequence.matcher.max_pending
+        if len(entity.unread) >= most:
+            if not only_begins:
+                return False
+            if len(entity.unread) >= 2 * most:
+                self._forget_oldest(entity, most)
+            if len(entity.unread) >= 2 * most:
+                return False
+        if entity.timeline is not None:
+            try:
+                if not entity.is_later(self.running.clock.time_of(coming.event)):
+                    return False
+            except ValueError:
+                return False
+        entity.unread.append(Unread(*coming, only_begins))
         sequence.filed += 1
         return True
+
+    def _forget_oldest(self, entity: Entity, most: int) -> None:
+        """Forget unread events that could only begin a sequence, all but so many latest ones."""
+        time_of = self.running.clock.time_of
+        firsts = [one for one in entity.unread if one.only_begins]
+        latest = nlargest(most, ((time_of(one.event), one.arrival) for one in firsts))
+        kept = {arrival for _, arrival in latest}
+        entity.unread = [one for one in entity.unread if not one.only_begins or one.arrival in kept]
 
     def _file(self, suspicion: Suspicion, coming: Coming) -> tuple[tuple[int, ...], Held | None]:
         """File an event unread; the rules that have to read it now, and what holds it."""
@@ -245,14 +273,23 @@ class Intake:
         return reads, held
 
     def _start(
-        self, of_key: OfKey, key: Hashable, following: Following, coming: Coming
+        self,
+        of_key: OfKey,
+        key: Hashable,
+        following: Following,
+        coming: Coming,
+        *,
+        is_sure: bool = False,
     ) -> list[int]:
-        """File an event for the rules of which it may be the first; those that have to read it."""
+        """File an event for the rules of which it may be the first; those that have to read it.
+
+        ``is_sure``: it is known to satisfy the stages that it may satisfy.
+        """
         reads = []
         for number in of_key.begins:
             sequence = self.running.sequences[number]
             entity = sequence.matcher.entity(key, coming.now)
-            if self._wait(sequence, entity, coming):
+            if self._wait(sequence, entity, coming, only_begins=is_sure):
                 self._begin(sequence, entity, key, following, coming.now)
             else:
                 reads.append(number)

@@ -38,6 +38,8 @@ class RunningRules:
         self.everyone = range(len(rules))
         self.observer = Observer([rule.query for rule in rules], settings)
         self._observers: dict[int, Observer] = {}
+        self.clock = Observer((), settings)
+        """Tells no more of events than when they happened."""
         conditions = [condition for rule in rules for condition in rule.query.conditions]
         self._conditions = tuple(in_records(conditions, settings.mapping))
         self._rule_of = [n for n, rule in enumerate(rules) for _ in rule.query.conditions]

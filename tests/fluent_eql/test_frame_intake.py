@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fluent_eql.detection import LEAST_TTL
+from fluent_eql.detection import LEAST_TTL, Observation, Observer
 from fluent_eql.event import Event, encode_value
 from fluent_eql.filed import CHUNK
 from fluent_eql.filter import EqlFilter
@@ -401,6 +401,56 @@ def test_frames_with_many_first_events_find_the_latest(kept: bool) -> None:
     if not kept:
         runner.send([f()])
     assert told(runner.advance(WINDOW).alerts) == [(("n9", "f1"), False)]
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    """The events that are read from now on, but for their times."""
+    reads: list[Event] = []
+    observe = Observer.observe
+
+    def observed(observer: Observer, event: Event) -> Observation:
+        reads.append(event)
+        return observe(observer, event)
+
+    monkeypatch.setattr(Observer, "observe", observed)
+    return reads
+
+
+@pytest.mark.parametrize("step", [SECOND, -SECOND])
+def test_of_first_events_that_are_sure_the_latest_wait_unread_however_many_come(
+    step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, reads = many(TWO, max_pending=3), count_reads(monkeypatch)
+    for number in range(20):
+        runner.send([n(f"n{number}", (30 + number) * step)])
+    assert reads == []
+    runner.send([f("f1", 100 * SECOND)])
+    assert 4 <= len(reads) <= 6 + 1
+    latest = "n19" if step > 0 else "n0"
+    assert told(runner.advance(WINDOW).alerts) == [((latest, "f1"), False)]
+
+
+def test_first_events_that_are_forgotten_are_those_that_happened_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner, reads = many(TWO, max_pending=3), count_reads(monkeypatch)
+    for time in (50, 10, 40, 11, 30, 12, 13):
+        runner.send([n(f"n{time}", time * SECOND)])
+    assert reads == []
+    for time in (31, 41, 51):
+        runner.send([f(f"f{time}", time * SECOND)])
+    alerts = told(runner.advance(WINDOW).alerts)
+    assert alerts == [((f"n{time - 1}", f"f{time}"), False) for time in (31, 41, 51)]
+
+
+def test_of_a_sequence_of_three_no_first_event_is_forgotten() -> None:
+    runner = many(THREE, max_pending=2)
+    runner.send([n("n1", 1)])
+    runner.send([m("m1", 2)])
+    for number in range(9):
+        runner.send([n(f"later{number}", SECOND + number)])
+    runner.send([f()])
+    assert told(runner.advance(WINDOW).alerts) == [(("n1", "m1", "f1"), False)]
 
 
 @pytest.mark.parametrize(("wait", "expected"), [(0, [(("n1", "f1"), True)]), (1, [])])

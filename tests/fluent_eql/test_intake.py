@@ -394,6 +394,35 @@ def test_what_may_begin_waits_unread_until_there_are_too_many(
     assert told(runner.advance(WINDOW).alerts) == [(("n3", "f1"), False)]
 
 
+def test_of_a_key_whose_sequence_was_run_what_comes_in_order_waits_unread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner = many(TWO)
+    runner.send([n(), f()])
+    assert told(runner.advance(WINDOW).alerts) == [(("n1", "f1"), False)]
+    reads = count_reads(monkeypatch)
+    runner.send([n("n2", 3 * SECOND), n("n3", 4 * SECOND)])
+    assert reads == []
+    runner.send([n("n0", 1)])
+    assert len(reads) == 1
+    runner.send([f("f2", 5 * SECOND)])
+    assert told(runner.advance(WINDOW).alerts) == [(("n3", "f2"), False)]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_where_what_waits_unread_was_in_order_what_comes_late_still_finds_its_place(
+    late: bool,
+) -> None:
+    runner = many(TWO)
+    runner.send([n(), f()])
+    runner.advance(WINDOW)
+    runner.send([n("n2", 5 * SECOND)])
+    runner.send([f("f2", 4 * SECOND), n("n3", 3 * SECOND)][:: -1 if late else 1])
+    assert told(runner.advance(WINDOW).alerts) == [(("n3", "f2"), False)]
+    runner.send([f("f3", 6 * SECOND)])
+    assert told(runner.advance(WINDOW).alerts) == [(("n2", "f3"), False)]
+
+
 def test_a_record_that_cannot_be_read_is_a_problem_where_it_has_to_be() -> None:
     found = eql(TWO, rule("f where true", name="Single"), *FILLERS)
     broken = Event("t", 0, encode_value(f(tail="x"))[:-1])

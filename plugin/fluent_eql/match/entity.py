@@ -16,8 +16,8 @@ class Entity:
     """The events of a join key that wait for one that needs them, and the timeline of the others.
 
     Most keys never see an event that could complete a sequence; they have no timeline. ``unread``
-    are events that have not even been looked at, in the caller's own form; there are none where
-    there is a timeline. ``renewed`` is when the key's last event came, on the clock of
+    are events that have not even been looked at, in the caller's own form; they come later in event
+    order than those in the timeline. ``renewed`` is when the key's last event came, on the clock of
     arrivals.
     """
 
@@ -54,6 +54,10 @@ class Entity:
     def is_late(self, match: StageMatch) -> bool:
         """Whether an event comes before one that has been run."""
         return self.timeline is not None and self.timeline.is_past(match.order)
+
+    def is_later(self, time: int) -> bool:
+        """Whether an event of that time comes after all that have been run."""
+        return self.timeline is None or self.timeline.is_later(time)
 
     def take(self, order: Order) -> list[StageMatch]:
         """The waiting events up to a place in event order, inclusive, in order."""

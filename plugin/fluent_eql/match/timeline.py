@@ -107,6 +107,11 @@ class Timeline:
         newest = self._newest()
         return newest is not None and order <= newest
 
+    def is_later(self, time: int) -> bool:
+        """Whether an event of that time comes after all that have been run, whatever came first."""
+        newest = self._newest()
+        return newest is None or time > newest[0]
+
     @property
     def pending(self) -> int:
         """How many partial sequences wait for their next event."""

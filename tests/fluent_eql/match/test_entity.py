@@ -61,6 +61,14 @@ def test_what_is_forgotten_is_cut_off_from_what_it_completed_and_what_waits_stay
     assert times(entity.take_all()) == [30]
 
 
+def test_what_happens_after_all_that_was_run_is_later_whatever_waits() -> None:
+    entity = waiting(1, 9)
+    assert entity.is_later(0)
+    entity.timeline = Timeline(Machine(2, None, 64), 64, TTL)
+    entity.timeline.run(entity.take(match(5, 0).order))
+    assert [entity.is_later(time) for time in (1, 2)] == [False, True]
+
+
 def test_what_waits_and_what_has_begun_are_candidates() -> None:
     entity = waiting(1, 2)
     entity.unread.append("filed")

@@ -130,6 +130,15 @@ def test_what_comes_before_the_last_event_that_was_run_is_past() -> None:
     assert not line.is_past(match("f", 6, 1).order)
 
 
+def test_only_what_happens_after_all_that_was_run_is_later() -> None:
+    line = timeline()
+    assert line.is_later(0)
+    line.run([match("n", 5, 0)])
+    assert [line.is_later(time) for time in (4, 5, 6)] == [False, False, True]
+    line.run([match("n", 3, 0)])
+    assert [line.is_later(time) for time in (4, 5, 6)] == [False, False, True]
+
+
 stage_sets = st.sampled_from([(0,), (1,), (2,), (1, 0), (2, 0), (2, 1), (2, 1, 0)])
 
 
