@@ -97,10 +97,13 @@ class Columns:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
 
-    def getter(self, names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
-        """Gives of a row the values of these fields and objects."""
-        values = "".join(f"row.{self._paths[name]}, " for name in names)
-        get: Callable[[Row], tuple[Any, ...]] = _compiled(f"lambda row: ({values})")
+    def getter(
+        self, names: Sequence[str], objects: Sequence[str] = ()
+    ) -> Callable[[Row], tuple[Any, ...]]:
+        """Gives of a row the values of these fields, and whether these objects are there."""
+        values = [f"row.{self._paths[name]}, " for name in names]
+        values += [f"row.{self._paths[name]} is not None, " for name in objects]
+        get: Callable[[Row], tuple[Any, ...]] = _compiled(f"lambda row: ({''.join(values)})")
         return get
 
     def value(self, name: str) -> Callable[[Row], Any]:

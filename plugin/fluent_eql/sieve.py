@@ -307,7 +307,7 @@ class Sieve:
             for name in self._names
             if name in self._varied
         ]
-        self._joint_values = self.columns.getter([*together, *objects])
+        self._joint_values = self.columns.getter(together, objects)
         fields = [self._by_value[name] for name in together]
         self._joint = Joint(self._conditions, fields, objects, self._joint.missed)
         self._key_getters: dict[KeyReader, list[Any]] = {}

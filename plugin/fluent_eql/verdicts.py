@@ -70,8 +70,8 @@ class ByValue(dict[Value, int]):
 class Joint(dict[tuple[Any, ...], int]):
     """For the values of some fields together the conditions that they leave possible.
 
-    Behind the values stand the ``objects`` that are there; what is not has no fields. ``missed``
-    counts values that were new.
+    Behind the values stands whether each of the ``objects`` is there; what is not has no fields.
+    ``missed`` counts values that were new.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Joint(dict[tuple[Any, ...], int]):
             length += _length_of(value)
             fields[field.name] = values_of(value)
         objects = zip(self._objects, values[len(self._fields) :], strict=False)
-        absent = frozenset(name for name, value in objects if value is None)
+        absent = frozenset(name for name, is_there in objects if not is_there)
         tests = self._tests_without(absent)
         fields |= tests.fields
         for number in numbers_of(left):
