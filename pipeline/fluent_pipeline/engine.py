@@ -181,6 +181,7 @@ class Engine:
         if offsets is None and self._takes_whole[number] and passing.frame.mode is not Mode.MESSAGE:
             ends = ends_of(passing.payload, passing.frame.mode, passing.frame.index)
             if ends is not None:
+                self.counts.frames_hit += 1
                 return self._filter_whole(passing, number, ends, receipt, now, sent)
         events = self._events(passing, offsets)
         if not events:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -69,7 +70,6 @@ class Columns:
         many: Any = list[entry]  # type: ignore[valid-type]
         self._decode_entries: Callable[[bytes], Any] = msgspec.msgpack.Decoder(many).decode
         self._decode_entry: Callable[[bytes], Any] = msgspec.msgpack.Decoder(entry).decode
-        self._values: dict[str, Callable[[Iterable[Row | None]], list[Any]]] = {}
         self._has_dotted = found_dotted({*self.names, *others})
 
     def rows(self, array: bytes, ends: Sequence[int], start: int = 0) -> list[Row | None]:
@@ -113,10 +113,9 @@ class Columns:
 
     def values(self, rows: Iterable[Row | None], name: str) -> list[Any]:
         """The values of one field in rows, in their order; None as well where there is no row."""
-        if name not in self._values:
-            value = f"None if row is None else row.{self._paths[name]}"
-            self._values[name] = _compiled(f"lambda rows: [{value} for row in rows]")
-        return self._values[name](rows)
+        value = f"None if row is None else row.{self._paths[name]}"
+        found: list[Any] = _compiled(f"lambda rows: [{value} for row in rows]")(rows)
+        return found
 
     def _struct(self, leaves: dict[str, Any], prefix: str, path: str) -> type[msgspec.Struct]:
         """The struct of an object whose fields these are."""
@@ -150,6 +149,7 @@ def array_of(body: Body, ends: Sequence[int], start: int = 0) -> bytes:
     return b"".join((head, memoryview(body)[start : ends[-1]]))
 
 
+@lru_cache(maxsize=4096)
 def _compiled(function: str) -> Any:
     """A function that reads attributes of structs, for a quarter of what attrgetter takes."""
     return eval(function)

@@ -65,6 +65,12 @@ def test_where_the_screen_names_offsets_the_events_are_given() -> None:
     assert made.batches == []
 
 
+def test_a_frame_that_is_taken_whole_is_hit() -> None:
+    run = Run(stage(Whole()))
+    run.accept(forward_frame(THREE))
+    assert run.engine.counts.frames_hit == 1
+
+
 def test_a_held_frame_leaves_when_it_is_released_as_the_same_bytes() -> None:
     run, frame = Run(stage(Whole(hold, nothing, release))), forward_frame(THREE)
     assert run.accept(frame) == []
