@@ -160,7 +160,7 @@ class Sieve:
         ``entry`` gives bytes that the record is in, ``raw`` the record, where a field is asked for
         that the row does not have. Raises ValueError where that is not one msgpack map.
         """
-        for number in numbers_of(conditions):
+        for number in numbers_of(conditions & ~self._decided):
             rest = self._rest_of(number)
             if rest is not None:
                 condition, others = rest
@@ -179,7 +179,9 @@ class Sieve:
             expression = self._conditions[number].expression
             parts = [part for part in parts_of(expression) if not self._decides(part)]
             self._rests[number] = None
-            if parts:
+            if not parts:
+                self._decided |= 1 << number
+            else:
                 rest = condition_of(all_of(parts, expression.position))
                 others = Projection(set(rest.fields).difference(self.columns.names))
                 self._rests[number] = rest, others
@@ -302,6 +304,7 @@ class Sieve:
         self._together = frozenset(together)
         self._alone_names = self._varied.intersection(self._names)
         self._rests: dict[int, tuple[Condition, Projection] | None] = {}
+        self._decided = 0
         self._alone = [
             (self.columns.value(name), self._by_value[name])
             for name in self._names
