@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fluent_eql.detection import LEAST_TTL, Observation, Observer
+from fluent_eql.detection import LEAST_TTL
 from fluent_eql.event import Event, encode_value
 from fluent_eql.filed import CHUNK
 from fluent_eql.filter import EqlFilter
@@ -21,6 +21,7 @@ from fluent_eql.rules import Rule
 from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import FilterDriver, Result, make_event
 from support.events import SECOND, Record
+from support.reads import count_reads
 from support.rules import driver, driver_without_notes, rule
 from support.sequences import names
 from support.whole_frames import Taken, databases_made_once, nested, whole_frames
@@ -401,19 +402,6 @@ def test_frames_with_many_first_events_find_the_latest(kept: bool) -> None:
     if not kept:
         runner.send([f()])
     assert told(runner.advance(WINDOW).alerts) == [(("n9", "f1"), False)]
-
-
-def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
-    """The events that are read from now on, but for their times."""
-    reads: list[Event] = []
-    observe = Observer.observe
-
-    def observed(observer: Observer, event: Event) -> Observation:
-        reads.append(event)
-        return observe(observer, event)
-
-    monkeypatch.setattr(Observer, "observe", observed)
-    return reads
 
 
 @pytest.mark.parametrize("step", [SECOND, -SECOND])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fluent_eql.api import KEEP, Outcome, Problem, Replace
-from fluent_eql.detection import LEAST_TTL, Observation, Observer
+from fluent_eql.detection import LEAST_TTL
 from fluent_eql.event import Event, decode_record, encode_value
 from fluent_eql.filter import EqlFilter
 from fluent_eql.rules import Rule
@@ -21,6 +21,7 @@ from fluent_eql.running import WORTH_A_SCAN
 from fluent_eql.settings import EqlOptions
 from fluent_eql.testing import FilterDriver, make_event
 from support.events import SECOND
+from support.reads import count_reads
 from support.rules import driver_without_notes, rule
 from support.sequences import happened, names
 
@@ -45,19 +46,6 @@ def many(*rules: Rule, **settings: Any) -> FilterDriver:
 
 def eql(*rules: Rule, **settings: Any) -> EqlFilter:
     return EqlFilter(rules, EqlOptions(**settings))
-
-
-def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
-    """The events that are read from now on."""
-    reads: list[Event] = []
-    observe = Observer.observe
-
-    def observed(observer: Observer, event: Event) -> Observation:
-        reads.append(event)
-        return observe(observer, event)
-
-    monkeypatch.setattr(Observer, "observe", observed)
-    return reads
 
 
 def eql_of(runner: FilterDriver) -> EqlFilter:
